@@ -1,0 +1,502 @@
+/**
+ * Greenlets: functions that can be killed, timed out, joined and inspected while they run.
+ *
+ * @module
+ */
+
+import { GreenletExit, Interrupt } from "./errors.ts";
+import { hub, type Runnable } from "./scheduler.ts";
+import { type Link, type Linkable, Links, requireFunction } from "./links.ts";
+import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
+import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
+import { Timeout } from "./timeout.ts";
+import type { Timer, TimerTarget } from "./timer_heap.ts";
+import type { WaitKind } from "./waiter.ts";
+
+const JOIN: WaitKind<void> = { name: "Greenlet.join", expired: (waiter) => void waiter.resume() };
+const GET: WaitKind<void> = { name: "Greenlet.get" };
+
+/**
+ * What `kill` takes.
+ *
+ * @example
+ * ```ts
+ * import { type KillOptions, sleep, spawn } from "@gevent/deno";
+ *
+ * const options: KillOptions = { block: false };
+ * await spawn(sleep, 60_000).kill(undefined, options);
+ * ```
+ */
+export interface KillOptions extends WaitOptions {
+  /** Whether to wait until it is dead; default `true`. */
+  readonly block?: boolean;
+}
+
+/**
+ * What `Greenlet.get` takes.
+ *
+ * @example
+ * ```ts
+ * import { type GetOptions, spawn } from "@gevent/deno";
+ *
+ * const options: GetOptions = { timeout: 1000 };
+ * console.assert(await spawn(() => 1).get(options) === 1);
+ * ```
+ */
+export interface GetOptions extends WaitOptions {
+  /** Whether to wait for a result that is not there yet (default), or to raise a `Timeout` at once. */
+  readonly block?: boolean;
+}
+
+/**
+ * What can be linked to a greenlet: a function, or an object that takes the result over, such as an `AsyncResult`.
+ *
+ * @example
+ * ```ts
+ * import { AsyncResult, type LinkTarget, spawn } from "@gevent/deno";
+ *
+ * const result = new AsyncResult<number>();
+ * const target: LinkTarget<number> = result;
+ * spawn(() => 7).link(target);
+ * console.assert(await result.get() === 7);
+ * ```
+ */
+export type LinkTarget<T> = ((greenlet: Greenlet<T>) => unknown) | {
+  /** Takes over the result of a greenlet that has ended. */
+  setFrom(greenlet: Greenlet<T>): void;
+};
+
+type Status = "new" | "scheduled" | "running" | "done" | "main";
+
+/** How it ended: not yet, well, by being killed well, with an error, by being killed with an error. */
+type Result = "none" | "value" | "exit" | "error" | "killed";
+
+const NO_ARGS: readonly unknown[] = [];
+
+/** The values of greenlet-local variables, made on first use; `undefined` once the greenlet has ended. */
+export let localsOf: (greenlet: Greenlet) => Map<object, object> | undefined;
+let letRun: (greenlet: Greenlet) => void;
+
+/** A greenlet's place in the run queue, or its timer, before it runs for the first time. */
+class Start implements Runnable, TimerTarget {
+  readonly #greenlet: Greenlet;
+  readonly go: () => void;
+  timer: Timer | undefined;
+
+  constructor(greenlet: Greenlet, go: () => void) {
+    this.#greenlet = greenlet;
+    this.go = go;
+  }
+
+  fire(): void {
+    hub.enqueue(this);
+  }
+
+  run(): void {
+    letRun(this.#greenlet);
+  }
+}
+
+let executorResolve!: () => void;
+const rememberResolve = (resolve: () => void): void => {
+  executorResolve = resolve;
+};
+
+/** The root scope of a greenlet; `undefined` before its first turn. */
+export let scopeOf: (greenlet: Greenlet) => Scope | undefined;
+/** The greenlet object of code outside every greenlet. */
+export let mainGreenlet: Greenlet;
+
+/**
+ * A function that runs on its own, side by side with others, under a handle: gevent's `Greenlet`.
+ *
+ * Construct one with a function and its arguments, or derive a class and override {@link Greenlet.run}; then
+ * {@link Greenlet.start} it. `spawn` does both. The function first runs when the spawner waits for something. It sees
+ * the `AsyncLocalStorage` values of whoever starts it. When it fails, the error is kept for {@link Greenlet.get},
+ * and reported once to the hub; it never becomes an unhandled rejection.
+ *
+ * A greenlet is deliberately not thenable: wait for it with {@link Greenlet.join} or {@link Greenlet.get}.
+ *
+ * @example
+ * ```ts
+ * import { Greenlet, sleep } from "@gevent/deno";
+ *
+ * class Doubler extends Greenlet<number> {
+ *   constructor(readonly n: number) {
+ *     super();
+ *   }
+ *   override async run(): Promise<number> {
+ *     await sleep(1);
+ *     return this.n * 2;
+ *   }
+ * }
+ *
+ * const g = new Doubler(21);
+ * g.start();
+ * console.assert(await g.get() === 42);
+ * ```
+ */
+export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
+  // deno-lint-ignore no-explicit-any -- `spawn` checks the arguments against the function; a subclass has none
+  #fn: ((...args: any[]) => T | PromiseLike<T>) | undefined;
+  #fnName: string;
+  #args: readonly unknown[];
+  #status: Status = "new";
+  #scope: Scope | undefined;
+  #start: Start | undefined;
+  #result: Result = "none";
+  /** The value or the error, as {@link Greenlet.#result} says. */
+  #outcome: unknown;
+  #links: Links<Greenlet<unknown>> | undefined;
+  #killedBy: unknown;
+  #parent: Greenlet | undefined;
+  #name: string | undefined;
+  #id: number | undefined;
+  #controller: AbortController | undefined;
+  #locals: Map<object, object> | undefined;
+
+  static {
+    scopeOf = (greenlet) => greenlet.#scope;
+    letRun = (greenlet) => greenlet.#letRun();
+    localsOf = (greenlet) =>
+      greenlet.#status === "done" ? undefined : greenlet.#locals ??= new Map();
+    Object.defineProperty(this.prototype, Symbol.for("Deno.customInspect"), {
+      value(this: Greenlet): string {
+        return this.toString();
+      },
+    });
+    mainGreenlet = new Greenlet();
+    mainGreenlet.#status = "main";
+    mainGreenlet.#name = "main";
+    mainGreenlet.#scope = mainScope;
+    mainScope.owner = mainGreenlet;
+  }
+
+  /**
+   * Makes a greenlet that has not been started.
+   *
+   * @param fn What to run; leave it out when {@link Greenlet.run} is overridden.
+   * @param args What to call it with.
+   * @throws {TypeError} When `fn` is given and is not a function.
+   */
+  // deno-lint-ignore no-explicit-any -- see above
+  constructor(fn?: (...args: any[]) => T | PromiseLike<T>, ...args: unknown[]) {
+    if (fn !== undefined && typeof fn !== "function") {
+      throw new TypeError(
+        `Cannot create a greenlet as 'fn' must be a function: received ${Deno.inspect(fn)}`,
+      );
+    }
+    this.#fn = fn;
+    this.#fnName = fn?.name ?? "";
+    this.#args = args.length === 0 ? NO_ARGS : args;
+  }
+
+  /** What a subclass overrides to say what the greenlet does; by default it calls the function of the constructor. */
+  run(): T | PromiseLike<T> {
+    return this.#fn === undefined ? undefined as T : this.#fn(...this.#args);
+  }
+
+  /** Puts it on the run queue. Does nothing when it has been started, or killed before. */
+  start(): void {
+    if (this.#status === "new") hub.enqueue(this.#schedule());
+  }
+
+  /**
+   * Starts it in `ms` milliseconds; see {@link Greenlet.start}. A kill before that keeps it from ever running.
+   *
+   * @throws {TypeError} When `ms` is not a number.
+   */
+  startLater(ms: number): void {
+    if (typeof ms !== "number" || Number.isNaN(ms)) {
+      throw new TypeError(
+        `Cannot start a greenlet later as 'ms' must be a number: received ${String(ms)}`,
+      );
+    }
+    if (this.#status !== "new") return;
+    const start = this.#schedule();
+    start.timer = hub.addTimer(ms, start);
+  }
+
+  /** Whether it has been started and has not ended; gevent's `bool(g)`. */
+  get started(): boolean {
+    return this.#status === "scheduled" || this.#status === "running" || this.#status === "main";
+  }
+
+  /** Whether it has ended, in whichever way. */
+  get ready(): boolean {
+    return this.#status === "done";
+  }
+
+  /** The same as {@link Greenlet.ready}: it can never run again. */
+  get dead(): boolean {
+    return this.#status === "done";
+  }
+
+  /** Whether it has ended without an error; being killed with {@link GreenletExit} is not one. */
+  get successful(): boolean {
+    return this.#result === "value" || this.#result === "exit";
+  }
+
+  /** What it returned; the {@link GreenletExit} that ended it; `undefined` before its end and after an error. */
+  get value(): T | GreenletExit | undefined {
+    return this.successful ? this.#outcome as T | GreenletExit : undefined;
+  }
+
+  /** The error that ended it, if one did. */
+  get exception(): unknown {
+    return this.ready && !this.successful ? this.#outcome : undefined;
+  }
+
+  /** Its name in messages and traces; assign one of your own. By default `Greenlet-` and its {@link Greenlet.id}. */
+  get name(): string {
+    return this.#name ?? `Greenlet-${this.id}`;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+  }
+
+  /** The smallest number that no other living greenlet had when this was first asked: gevent's `minimal_ident`. */
+  get id(): number {
+    return this.#id ??= hub.acquireId();
+  }
+
+  /** The greenlet that started it: gevent's `spawning_greenlet`. */
+  get parent(): Greenlet | undefined {
+    return this.#parent;
+  }
+
+  /**
+   * A signal that is aborted, with the exception as its reason, when the greenlet is killed: give it to calls that take
+   * one, so that their work ends too.
+   */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#result === "exit" || this.#result === "killed") this.#controller.abort(this.#outcome);
+    return this.#controller.signal;
+  }
+
+  /**
+   * Waits until it has ended, in whichever way; returns nothing. Its own timeout ends the wait quietly; a kill and
+   * other timeouts of the caller pass through. Joining one that was not started waits for that, too.
+   */
+  join(options?: WaitOptions): Promise<void> {
+    const refused = checkpoint(options);
+    if (refused !== undefined) return refused;
+    return this.ready ? completed(undefined) : this.#join(options, JOIN);
+  }
+
+  /**
+   * Waits for its end and returns what it returned, or throws the very error that ended it. A greenlet that was killed
+   * returns its {@link GreenletExit}.
+   *
+   * @throws {Timeout} When it has not ended within `options.timeout`, or at once with `block: false`.
+   */
+  async get(options: GetOptions = {}): Promise<T> {
+    if (!this.ready) {
+      if (options.block === false) throw new Timeout(0);
+      await this.#join(options, GET);
+    } else {
+      const refused = checkpoint(options);
+      if (refused !== undefined) await refused;
+    }
+    if (!this.successful) throw this.#outcome;
+    return this.#outcome as T;
+  }
+
+  /**
+   * Raises an exception in it at the place where it waits, or at its next wait, and waits for its end: gevent's `kill`.
+   *
+   * One that has not run yet never will. One that has ended is left alone. It may catch the exception and go on; then
+   * a blocking kill waits for its end, and gives up quietly after `options.timeout`. Never throws what the greenlet
+   * throws.
+   *
+   * @param exception What to raise: an error or a class to make one of; {@link GreenletExit} by default. What is not an
+   * error is raised as the `cause` of one.
+   * @throws {GreenletExit} In a greenlet that kills itself.
+   */
+  kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
+    const { block = true } = options;
+    if (this.#status === "main") {
+      return Promise.reject(
+        new TypeError("Cannot kill the main greenlet: it is the code outside every greenlet"),
+      );
+    }
+    if (this.#status !== "done") this.#raise(toError(exception));
+    if (!block || this.#status === "done") return Promise.resolve();
+    return this.join(options);
+  }
+
+  /** {@link Greenlet.kill} without waiting, for any error. */
+  throw(exception?: unknown): void {
+    void this.kill(exception, { block: false });
+  }
+
+  /**
+   * Has a function called with this greenlet, in a greenlet of its own, once this one has ended, or soon if it has: so
+   * the function may block. Links are called in the order they were added, after the result is there.
+   */
+  link(target: LinkTarget<T>): void {
+    this.#linkSpawning(target, () => true);
+  }
+
+  /** {@link Greenlet.link}, only for an end without an error. */
+  linkValue(target: LinkTarget<T>): void {
+    this.#linkSpawning(target, () => this.successful);
+  }
+
+  /** {@link Greenlet.link}, only for an end with an error. */
+  linkException(target: LinkTarget<T>): void {
+    this.#linkSpawning(target, () => !this.successful);
+  }
+
+  /** Has a function called with this greenlet in the hub, where it cannot block, once it has ended. */
+  rawlink(callback: (greenlet: this) => void): void {
+    requireFunction(callback, "callback");
+    this.#addLink(callback);
+  }
+
+  /** Takes back what was given to `link`, `linkValue`, `linkException` or `rawlink`, even while links are called. */
+  unlink(target: LinkTarget<T> | ((greenlet: this) => void)): void {
+    this.#links?.unlink(target);
+  }
+
+  /** The end of an `await using` block: kills it and waits for its end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  /** For example `<Greenlet "Greenlet-3": fetchAll>`. */
+  toString(): string {
+    return `<${this.constructor.name} "${this.name}"${
+      this.#fnName === "" ? "" : `: ${this.#fnName}`
+    }>`;
+  }
+
+  #schedule(): Start {
+    this.#parent = scopeOfCaller().root.owner as Greenlet;
+    this.#status = "scheduled";
+    hub.live.add(this as Greenlet);
+    // The reaction keeps the AsyncLocalStorage values of the caller for the body, at no cost. The scope is entered only
+    // when it runs: many greenlets end in their first turn, and entering is the most expensive part of a greenlet.
+    void new Promise<void>(rememberResolve).then(() =>
+      currentScope.run(this.#scope!, () => this.#body())
+    );
+    return this.#start = new Start(this as Greenlet, executorResolve);
+  }
+
+  #letRun(): void {
+    const { go } = this.#start!;
+    this.#start = undefined;
+    if (this.#status === "done") return; // killed in the meantime
+    this.#status = "running";
+    const scope = this.#scope = new Scope(null);
+    scope.owner = this;
+    hub.running = scope;
+    go();
+  }
+
+  #body(): void {
+    try {
+      const result = this.run();
+      if (isThenable(result)) void this.#follow(result);
+      else this.#end("value", result);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #follow(result: PromiseLike<T>): Promise<void> {
+    try {
+      this.#end("value", await result);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof GreenletExit) this.#end("exit", error);
+    else {this.#end(
+        error instanceof Interrupt || error === this.#killedBy ? "killed" : "error",
+        error,
+      );}
+  }
+
+  #raise(error: unknown): void {
+    this.#killedBy = error;
+    if (this.#status === "running") {
+      this.#scope!.interrupt(error);
+      this.#controller?.abort(error);
+      return;
+    }
+    if (this.#start?.timer !== undefined) hub.removeTimer(this.#start.timer);
+    this.#fail(error);
+    this.#controller?.abort(error);
+  }
+
+  #end(result: Result, outcome: unknown): void {
+    this.#status = "done";
+    this.#result = result;
+    this.#outcome = outcome;
+    this.#fn = undefined;
+    this.#args = NO_ARGS;
+    this.#locals = undefined;
+    if (this.#id !== undefined) hub.releaseId(this.#id);
+    hub.live.delete(this as Greenlet);
+    const scope = this.#scope;
+    if (scope !== undefined) {
+      this.#scope = undefined;
+      scope.ending = result === "exit" || result === "killed" ? "killed" : "ended";
+      scope.pending = null;
+      if (hub.running === scope) hub.running = null;
+    }
+    if (!this.successful) hub.handleError(this, outcome);
+    this.#links?.notify();
+  }
+
+  #join(options: WaitOptions | undefined, kind: WaitKind<void>): Promise<void> {
+    return parkWait(
+      (wait) => {
+        const link = this.#addLink(() => wait.resume(undefined));
+        return () => this.#links!.delete(link);
+      },
+      options,
+      kind,
+    );
+  }
+
+  #addLink(call: (greenlet: this) => void, given: unknown = call): Link<Greenlet<unknown>> {
+    this.#links ??= new Links<Greenlet<unknown>>(this);
+    const link = this.#links.add(call as (greenlet: Greenlet<unknown>) => void, given);
+    if (this.#status === "done") this.#links.notify();
+    return link;
+  }
+
+  #linkSpawning(target: LinkTarget<T>, wanted: () => boolean): void {
+    if (typeof target !== "function" && typeof target?.setFrom !== "function") {
+      requireFunction(target, "target");
+    }
+    this.#addLink(() => {
+      if (!wanted()) return;
+      if (typeof target === "function") new Greenlet(target, this).start();
+      else target.setFrom(this);
+    }, target);
+  }
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}
+
+/** The error to raise for whatever a caller of `kill` gave. */
+function toError(exception: unknown): unknown {
+  if (exception === undefined) return new GreenletExit();
+  if (exception instanceof Error) return exception;
+  if (typeof exception === "function" && exception.prototype instanceof Error) {
+    return new (exception as new () => Error)();
+  }
+  return new Error(`Killed with what is not an error: ${Deno.inspect(exception)}`, {
+    cause: exception,
+  });
+}

@@ -1,0 +1,274 @@
+/**
+ * Greenlets that belong together.
+ *
+ * @module
+ */
+
+import { Greenlet, type KillOptions } from "./greenlet.ts";
+import { imap, type ImapOptions, imapUnordered, type Items } from "./imap.ts";
+import { joinAll } from "./join.ts";
+import { Links, requireFunction } from "./links.ts";
+import { getCurrent } from "./spawn.ts";
+import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
+import { Timeout } from "./timeout.ts";
+import type { WaitKind } from "./waiter.ts";
+
+const JOIN: WaitKind<boolean> = {
+  name: "Group.join",
+  expired: (waiter) => void waiter.resume(false),
+};
+
+/**
+ * What `Group.join` takes.
+ *
+ * @example
+ * ```ts
+ * import { Group, type GroupJoinOptions } from "@gevent/deno";
+ *
+ * const options: GroupJoinOptions = { timeout: 1000, raiseError: true };
+ * console.assert(await new Group().join(options));
+ * ```
+ */
+export interface GroupJoinOptions extends WaitOptions {
+  /** Throw the first error that ended a member which was in the group when the wait began. */
+  readonly raiseError?: boolean;
+}
+
+/**
+ * A set of running greenlets that can be joined and killed together, and that maps functions over items: gevent's
+ * `Group`.
+ *
+ * A greenlet is a member from `spawn`, `start` or `add` until it ends. `Pool` is a group with a limit.
+ *
+ * @example
+ * ```ts
+ * import { Group, sleep } from "@gevent/deno";
+ *
+ * const group = new Group();
+ * await group.spawn(sleep, 1);
+ * await group.spawn(sleep, 2);
+ * console.assert(group.size === 2);
+ * await group.join();
+ * console.assert(group.size === 0);
+ * ```
+ */
+export class Group implements AsyncDisposable {
+  readonly #members = new Set<Greenlet<unknown>>();
+  readonly #dying = new Set<Greenlet<unknown>>();
+  readonly #emptied: Links<Group> = new Links<Group>(this);
+  readonly #onEnd = (greenlet: Greenlet<unknown>): void => this.discard(greenlet);
+
+  /** Starts with these members. */
+  constructor(greenlets: Iterable<Greenlet<unknown>> = []) {
+    for (const greenlet of greenlets) this.track(greenlet);
+  }
+
+  /** How many members there are; gevent's `len(group)`. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Whether a greenlet is a member. */
+  has(greenlet: Greenlet<unknown>): boolean {
+    return this.#members.has(greenlet);
+  }
+
+  /** The members, in the order in which they came in. */
+  [Symbol.iterator](): IterableIterator<Greenlet<unknown>> {
+    return this.#members.values();
+  }
+
+  /** Whether `spawn` would have to wait; never, for a plain group. */
+  get full(): boolean {
+    return false;
+  }
+
+  /** Makes a greenlet a member until it ends. Adding a member again changes nothing. */
+  add(greenlet: Greenlet<unknown>, _options?: WaitOptions): Promise<void> {
+    try {
+      this.track(greenlet);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return Promise.resolve();
+  }
+
+  /** Forgets a greenlet, which goes on running. */
+  discard(greenlet: Greenlet<unknown>): void {
+    if (!this.#members.delete(greenlet)) return;
+    this.#dying.delete(greenlet);
+    greenlet.unlink(this.#onEnd);
+    this.released();
+    if (this.#members.size === 0) this.#emptied.notify();
+  }
+
+  /** Adds a greenlet and starts it. */
+  async start(greenlet: Greenlet<unknown>, options?: WaitOptions): Promise<void> {
+    await this.add(greenlet, options);
+    greenlet.start();
+  }
+
+  /**
+   * Runs a function in a new member and returns that; a full pool waits for a free slot first. Nothing is started when
+   * that wait is interrupted.
+   *
+   * @throws {TypeError} When `fn` is not a function.
+   */
+  async spawn<T, A extends unknown[]>(
+    fn: (...args: A) => T | PromiseLike<T>,
+    ...args: A
+  ): Promise<Greenlet<T>> {
+    requireFunction(fn, "fn");
+    const greenlet = new Greenlet<T>(fn, ...args);
+    await this.start(greenlet);
+    return greenlet;
+  }
+
+  /**
+   * Waits until there are no members and says whether that came before the timeout.
+   *
+   * @throws The first error of a member, with `raiseError`.
+   */
+  async join(options: GroupJoinOptions = {}): Promise<boolean> {
+    const members = [...this.#members];
+    const refused = checkpoint(options);
+    if (refused !== undefined) await refused;
+    const empty = this.#members.size === 0 ? await completed(true) : await parkWait<boolean>(
+      (wait) => {
+        const link = this.#emptied.add(() => void wait.resume(true));
+        return () => this.#emptied.delete(link);
+      },
+      options,
+      JOIN,
+    );
+    if (options.raiseError) {
+      const failed = members.find((greenlet) => greenlet.ready && !greenlet.successful);
+      if (failed !== undefined) throw failed.exception;
+    }
+    return empty;
+  }
+
+  /**
+   * Raises an exception in every member, once each, and waits until all have ended, including those that join while it
+   * waits. Gives up quietly after `options.timeout`.
+   */
+  async kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
+    const timeout = options.timeout instanceof Timeout
+      ? options.timeout
+      : new Timeout(options.timeout);
+    const started = !timeout.pending;
+    try {
+      if (started) timeout.start();
+      while (this.#members.size > 0) {
+        for (const greenlet of [...this.#members]) this.killOne(greenlet, exception);
+        if (options.block === false) return;
+        await joinAll(this.#members, { signal: options.signal });
+        await completed(undefined);
+        for (const greenlet of [...this.#members]) if (greenlet.ready) this.discard(greenlet);
+      }
+    } catch (error) {
+      if (error !== timeout.raised) throw error;
+    } finally {
+      if (started) timeout.cancel();
+    }
+  }
+
+  /** Raises an exception in one member, unless this was done before; does not wait. gevent's `killone`. */
+  killOne(greenlet: Greenlet<unknown>, exception?: unknown): void {
+    if (!this.#members.has(greenlet) || this.#dying.has(greenlet)) return;
+    this.#dying.add(greenlet);
+    greenlet.throw(exception);
+  }
+
+  /**
+   * Runs a function in a member and returns its result. Called by a member of this very group it runs in place, so that
+   * a pool of one cannot block itself.
+   */
+  async apply<T, A extends unknown[]>(
+    fn: (...args: A) => T | PromiseLike<T>,
+    ...args: A
+  ): Promise<T> {
+    requireFunction(fn, "fn");
+    if (this.#members.has(getCurrent())) return await fn(...args);
+    const greenlet = await this.spawn(fn, ...args);
+    return await greenlet.get();
+  }
+
+  /** {@link Group.apply} in the background: returns a greenlet for the result at once, even when the pool is full. */
+  applyAsync<T, A extends unknown[]>(
+    fn: (...args: A) => T | PromiseLike<T>,
+    ...args: A
+  ): Greenlet<T> {
+    requireFunction(fn, "fn");
+    const greenlet = this.full
+      ? new Greenlet<T>(async () => await this.apply(fn, ...args))
+      : new Greenlet<T>(fn, ...args);
+    if (!this.full) this.track(greenlet);
+    greenlet.start();
+    return greenlet;
+  }
+
+  /**
+   * Runs a function for every item, each in a member, and returns the results in the order of the items.
+   *
+   * @throws The error of the first item, in that order, whose call failed; or the error of the iterable.
+   */
+  async map<I, T>(fn: (item: I) => T | PromiseLike<T>, items: Items<I>): Promise<T[]> {
+    const results: T[] = [];
+    for await (const result of this.imap(fn, items)) results.push(result);
+    return results;
+  }
+
+  /** {@link Group.map} in the background: returns a greenlet for the list at once. */
+  mapAsync<I, T>(fn: (item: I) => T | PromiseLike<T>, items: Items<I>): Greenlet<T[]> {
+    requireFunction(fn, "fn");
+    const greenlet = new Greenlet<T[]>(() => this.map(fn, items));
+    greenlet.start();
+    return greenlet;
+  }
+
+  /**
+   * Runs a function for every item, each in a member, and gives the results in the order of the items as they come.
+   *
+   * It begins when the first result is asked for. The error of a call is thrown in its place, and the iteration may be
+   * continued with `next`; that of the iterable comes after the results before it. `options.maxsize` limits how many
+   * finished results are kept for a slow reader. Leaving the loop kills what is still running for it.
+   */
+  imap<I, T>(
+    fn: (item: I) => T | PromiseLike<T>,
+    items: Items<I>,
+    options?: ImapOptions,
+  ): AsyncIterableIterator<T> {
+    return imap(this, fn, items, options);
+  }
+
+  /** {@link Group.imap}, in the order in which the calls finish. */
+  imapUnordered<I, T>(
+    fn: (item: I) => T | PromiseLike<T>,
+    items: Items<I>,
+    options?: ImapOptions,
+  ): AsyncIterableIterator<T> {
+    return imapUnordered(this, fn, items, options);
+  }
+
+  /** The end of an `await using` block: kills the members and waits for their end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  /** Makes a greenlet a member without waiting for a slot; says whether it was not one before. */
+  protected track(greenlet: Greenlet<unknown>): boolean {
+    if (!(greenlet instanceof Greenlet)) {
+      throw new TypeError(
+        `Cannot add to a group what is not a greenlet: received ${Deno.inspect(greenlet)}`,
+      );
+    }
+    if (this.#members.has(greenlet)) return false;
+    this.#members.add(greenlet);
+    greenlet.rawlink(this.#onEnd);
+    return true;
+  }
+
+  /** Called after a member has left. */
+  protected released(): void {}
+}

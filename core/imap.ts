@@ -1,0 +1,205 @@
+/**
+ * Mapping a function over items in the members of a group, with results as they come.
+ *
+ * @module
+ */
+
+import { Deque } from "./deque.ts";
+import { Greenlet } from "./greenlet.ts";
+import type { Group } from "./group.ts";
+import { requireFunction } from "./links.ts";
+import { parkWait } from "./suspend.ts";
+import { each } from "./until.ts";
+import { WaitQueue } from "./wait_queue.ts";
+import type { WaitKind } from "./waiter.ts";
+
+const NEXT: WaitKind<void> = { name: "imap, for a result" };
+const ROOM: WaitKind<void> = { name: "imap, for the reader" };
+
+/**
+ * What can be mapped over: any iterable, async ones included.
+ *
+ * @example
+ * ```ts
+ * import { Group, type Items } from "@gevent/deno";
+ *
+ * const items: Items<number> = new Set([1, 2]);
+ * console.assert((await new Group().map((n) => n * 2, items)).join() === "2,4");
+ * ```
+ */
+export type Items<I> = Iterable<I> | AsyncIterable<I>;
+
+/**
+ * What `imap` and `imapUnordered` take.
+ *
+ * @example
+ * ```ts
+ * import { Group, type ImapOptions } from "@gevent/deno";
+ *
+ * const options: ImapOptions = { maxsize: 1 };
+ * for await (const n of new Group().imap((n: number) => n, [1, 2], options)) console.assert(n > 0);
+ * ```
+ */
+export interface ImapOptions {
+  /** How many results may be finished and not yet read; unlimited by default. */
+  readonly maxsize?: number;
+}
+
+/** See `Group.imap`. */
+export function imap<I, T>(
+  group: Group,
+  fn: (item: I) => T | PromiseLike<T>,
+  items: Items<I>,
+  options?: ImapOptions,
+): AsyncIterableIterator<T> {
+  return new Results(group, fn, items, options, true);
+}
+
+/** See `Group.imapUnordered`. */
+export function imapUnordered<I, T>(
+  group: Group,
+  fn: (item: I) => T | PromiseLike<T>,
+  items: Items<I>,
+  options?: ImapOptions,
+): AsyncIterableIterator<T> {
+  return new Results(group, fn, items, options, false);
+}
+
+interface Result<T> {
+  readonly index: number;
+  readonly value?: T;
+  readonly failure?: { readonly error: unknown };
+}
+
+/** One mapping: a feeder greenlet that spawns the calls, and the results that the reader has not taken. */
+class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
+  readonly #group: Group;
+  readonly #fn: (item: I) => T | PromiseLike<T>;
+  readonly #items: Items<I>;
+  readonly #maxsize: number;
+  readonly #ordered: boolean;
+  readonly #calls = new Set<Greenlet<T>>();
+  readonly #finished = new Deque<Result<T>>();
+  readonly #early = new Map<number, Result<T>>();
+  readonly #reader = new WaitQueue<void>();
+  readonly #feederWait = new WaitQueue<void>();
+  #feeder: Greenlet<void> | undefined;
+  /** Items taken from the iterable, and results given to the reader; the difference is what may pile up. */
+  #begun = 0;
+  #read = 0;
+  #last: { readonly failure?: { readonly error: unknown } } | undefined;
+  #closed = false;
+
+  constructor(
+    group: Group,
+    fn: (item: I) => T | PromiseLike<T>,
+    items: Items<I>,
+    options: ImapOptions | undefined,
+    ordered: boolean,
+  ) {
+    requireFunction(fn, "fn");
+    const maxsize = options?.maxsize ?? Infinity;
+    if (maxsize !== Infinity && !(Number.isInteger(maxsize) && maxsize > 0)) {
+      throw new RangeError(
+        `Cannot map as 'maxsize' must be a positive integer: received ${maxsize}`,
+      );
+    }
+    if (typeof (items as Iterable<I>)?.[Symbol.iterator] !== "function") {
+      if (typeof (items as AsyncIterable<I>)?.[Symbol.asyncIterator] !== "function") {
+        throw new TypeError(
+          `Cannot map over what is not iterable: received ${Deno.inspect(items)}`,
+        );
+      }
+    }
+    this.#group = group;
+    this.#fn = fn;
+    this.#items = items;
+    this.#maxsize = maxsize;
+    this.#ordered = ordered;
+  }
+
+  async next(): Promise<IteratorResult<T>> {
+    if (this.#feeder === undefined && !this.#closed) {
+      this.#feeder = new Greenlet(() => this.#feed());
+      this.#feeder.start();
+    }
+    for (;;) {
+      const result = this.#take();
+      if (result !== undefined) {
+        this.#read++;
+        this.#feederWait.resumeFirst(undefined);
+        if (result.failure !== undefined) throw result.failure.error;
+        return { done: false, value: result.value as T };
+      }
+      if (this.#closed || (this.#last !== undefined && this.#read === this.#begun)) {
+        const failure = this.#last?.failure;
+        this.#closed = true;
+        this.#last = undefined;
+        if (failure !== undefined) throw failure.error;
+        return { done: true, value: undefined };
+      }
+      await parkWait<void>((wait) => this.#reader.add(wait), undefined, NEXT);
+    }
+  }
+
+  async return(): Promise<IteratorResult<T>> {
+    this.#closed = true;
+    this.#feeder?.throw();
+    for (const call of this.#calls) call.throw();
+    this.#reader.resumeAll(undefined);
+    return await Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #take(): Result<T> | undefined {
+    if (!this.#ordered) return this.#finished.shift();
+    const next = this.#early.get(this.#read);
+    this.#early.delete(this.#read);
+    return next;
+  }
+
+  async #feed(): Promise<void> {
+    try {
+      if (Symbol.asyncIterator in (this.#items as AsyncIterable<I>)) {
+        for await (const item of each(this.#items as AsyncIterable<I>)) await this.#begin(item);
+      } else {
+        for (const item of this.#items as Iterable<I>) await this.#begin(item);
+      }
+      this.#last = {};
+    } catch (error) {
+      this.#last = { failure: { error } };
+    } finally {
+      this.#reader.resumeAll(undefined);
+    }
+  }
+
+  async #begin(item: I): Promise<void> {
+    while (this.#begun - this.#read >= this.#maxsize) {
+      await parkWait<void>((wait) => this.#feederWait.add(wait), undefined, ROOM);
+    }
+    const call = new Greenlet<T>(this.#fn, item);
+    await this.#group.add(call);
+    const index = this.#begun++;
+    this.#calls.add(call);
+    call.rawlink(() => this.#finish(call, index));
+    call.start();
+  }
+
+  #finish(call: Greenlet<T>, index: number): void {
+    this.#calls.delete(call);
+    if (this.#closed) return;
+    const result: Result<T> = call.successful
+      ? { index, value: call.value as T }
+      : { index, failure: { error: call.exception } };
+    if (this.#ordered) this.#early.set(index, result);
+    else this.#finished.push(result);
+    this.#reader.resumeFirst(undefined);
+  }
+}

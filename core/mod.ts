@@ -1,0 +1,48 @@
+/**
+ * The core: greenlets, the hub that schedules them, timeouts, groups and pools.
+ *
+ * @example
+ * ```ts
+ * import { joinAll, sleep, spawn, withTimeout } from "@gevent/deno/core";
+ *
+ * const workers = [1, 2, 3].map((n) =>
+ *   spawn(async () => {
+ *     await sleep(n);
+ *     return n * n;
+ *   })
+ * );
+ * await withTimeout(1000, () => joinAll(workers));
+ * console.assert(workers.map((w) => w.value).join() === "1,4,9");
+ * ```
+ *
+ * @module
+ */
+
+export type { Clock } from "./clock.ts";
+export {
+  BlockingSwitchOutError,
+  ConcurrentObjectUseError,
+  Empty,
+  Full,
+  GreenletExit,
+  Interrupt,
+  LoopExit,
+  PoolFull,
+  ShutDown,
+} from "./errors.ts";
+export { type GetOptions, Greenlet, type KillOptions, type LinkTarget } from "./greenlet.ts";
+export { Group, type GroupJoinOptions } from "./group.ts";
+export { getHub, type Hub } from "./hub.ts";
+export type { ImapOptions, Items } from "./imap.ts";
+export { joinAll, type JoinAllOptions, killAll } from "./join.ts";
+export type { Linkable } from "./links.ts";
+export { Local, local } from "./local.ts";
+export { main } from "./main.ts";
+export { Pool, type PoolAddOptions } from "./pool.ts";
+export { idle, sleep } from "./sleep.ts";
+export { getCurrent, kill, spawn, spawnLater } from "./spawn.ts";
+export { suspend, type WaitOptions } from "./suspend.ts";
+export { Timeout, type TimeoutException, withTimeout, type WithTimeoutOptions } from "./timeout.ts";
+export { each, until, type UntilOptions } from "./until.ts";
+export { iwait, wait, type WaitForOptions } from "./wait_for.ts";
+export type { Waiter, WaitKind } from "./waiter.ts";

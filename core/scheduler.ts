@@ -1,0 +1,302 @@
+/**
+ * The engine of the hub: decides who runs next.
+ *
+ * It is one endless async function. It takes entries off a FIFO run queue and lets the greenlet it woke run until that
+ * one parks again, ends, or awaits something the library knows nothing of; only then comes the next. Draining happens
+ * in microtasks; once per switch interval a macrotask lets I/O and timers in, however busy the queue is.
+ *
+ * Invariants: the function is started once, outside every greenlet, so that what it calls is in no greenlet's context;
+ * whoever is in the run queue has already left whatever it was waiting in; the clock is armed only when the hub goes
+ * to sleep.
+ *
+ * @module
+ */
+
+import { type Clock, SystemClock } from "./clock.ts";
+import { Deque } from "./deque.ts";
+import type { Hub } from "./hub.ts";
+import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
+
+/** An entry of the run queue. */
+export interface Runnable {
+  /** Called by the hub when its turn has come; must not throw. */
+  run(): void;
+}
+
+/**
+ * How many microtasks a woken greenlet gets to reach its next wait before the next one is let in. Deep call chains need
+ * one for each `await` on the way back up; a greenlet that awaits a promise from elsewhere uses them all.
+ */
+const PATIENCE = 16;
+
+/** Bounds for the number of entries run between two looks at the time. */
+const MOST_UNCHECKED = 256;
+
+// The heap of free ids is a timer heap that is never fired: it wants the same order.
+const NOBODY: TimerTarget = { fire() {} };
+
+const SOME_BYTE = new Uint8Array(1);
+// A turn of setImmediate does not poll I/O (the runtime does so only every 61 turns while JavaScript keeps it awake);
+// a finished operation of the blocking pool does, needs no permission, and takes some 3 µs.
+const digest = crypto.subtle.digest.bind(crypto.subtle);
+
+let executorResolve!: () => void;
+const rememberResolve = (resolve: () => void): void => {
+  executorResolve = resolve;
+};
+
+/** The engine behind the public {@link Hub}; one for each isolate. */
+export class Scheduler implements Hub {
+  /** The greenlets that have been started and have not ended, in the order in which they were started. */
+  readonly live: Set<object> = new Set();
+  /** Root scope of the greenlet that was let run and has not parked since; `null` when there is none. */
+  running: object | null = null;
+  /** Whether a hub callback is on the stack: blocking is impossible there. */
+  inCallback = false;
+  #clock: Clock = new SystemClock();
+  #timers = new TimerHeap();
+  #queue = new Deque<Runnable>();
+  #asleep = false;
+  #wakeUp!: () => void;
+  #switchInterval = 5;
+  #lastTurn = performance.now();
+  #unchecked = 0;
+  #untilCheck = MOST_UNCHECKED;
+  #lastCheck = 0;
+  #completions = 0;
+  #freeIds = new TimerHeap();
+  #nextId = 0;
+  #interrupts: WeakSet<object> | undefined;
+  #order = 0;
+
+  /** There is one already: {@link hub}. */
+  constructor() {
+    void this.#loop();
+  }
+
+  /** See {@link Hub.switchInterval}. */
+  get switchInterval(): number {
+    return this.#switchInterval;
+  }
+
+  set switchInterval(ms: number) {
+    if (!(ms > 0)) {
+      throw new RangeError(`Cannot set the switch interval: ms must be positive, received ${ms}`);
+    }
+    this.#switchInterval = ms;
+  }
+
+  /** See {@link Hub.clock}. */
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** How many entries are in the run queue. */
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /** The timers that are pending on the current clock. */
+  get timers(): TimerHeap {
+    return this.#timers;
+  }
+
+  /** Appends to the run queue. */
+  enqueue(entry: Runnable): void {
+    this.#queue.push(entry);
+    if (this.#asleep) this.wake();
+  }
+
+  /** Appends a plain function to the run queue; it runs in the hub and must not block. */
+  enqueueCallback(callback: () => void): void {
+    this.enqueue({ run: () => this.runCallback(callback) });
+  }
+
+  /** Runs a function as a hub callback: it cannot block, and its error is reported. */
+  runCallback(callback: () => void): void {
+    const outer = this.inCallback;
+    this.inCallback = true;
+    try {
+      callback();
+    } catch (error) {
+      this.handleError(callback, error);
+    } finally {
+      this.inCallback = outer;
+    }
+  }
+
+  /** Starts a timer that fires `target` in `ms` milliseconds. */
+  addTimer(ms: number, target: TimerTarget, priority = 0): Timer {
+    const timer = this.#timers.add(this.#clock.now() + Math.max(ms, 0), target, priority);
+    if (this.#asleep && timer.index === 0) this.wake();
+    return timer;
+  }
+
+  /** Stops a timer; harmless when it has fired. */
+  removeTimer(timer: Timer): void {
+    this.#timers.remove(timer);
+    // The loop disarms a clock that has nothing left to wait for when it goes to sleep again.
+    if (this.#asleep && this.#timers.size === 0) this.wake();
+  }
+
+  /** Makes the hub look at its queue and its timers. */
+  wake(): void {
+    if (!this.#asleep) return;
+    this.#asleep = false;
+    this.#wakeUp();
+  }
+
+  /** The next number in the order in which waits and timeouts begin. */
+  nextOrder(): number {
+    return this.#order++;
+  }
+
+  /**
+   * Whether a blocking call that need not wait should give way all the same, because such calls have kept I/O out for
+   * longer than the switch interval.
+   */
+  shouldYield(): boolean {
+    if ((++this.#completions & 255) !== 0) return false;
+    return performance.now() - this.#lastTurn > this.#switchInterval;
+  }
+
+  /** Lets I/O and whatever waits for it have a turn. */
+  async turn(): Promise<void> {
+    await digest("SHA-1", SOME_BYTE);
+    this.#lastTurn = performance.now();
+  }
+
+  /** Lends out the smallest number that no other greenlet has; see {@link Hub.releaseId}. */
+  acquireId(): number {
+    const smallest = this.#freeIds.first;
+    if (smallest === undefined) return this.#nextId++;
+    this.#freeIds.remove(smallest);
+    return smallest.deadline;
+  }
+
+  /** Takes a number back. */
+  releaseId(id: number): void {
+    this.#freeIds.add(id, NOBODY);
+  }
+
+  /**
+   * Notes that an error was raised in a greenlet from outside. A promise that is rejected with it and that nobody awaits
+   * belongs to work that was given up on purpose: it must not end the process as an unhandled rejection.
+   */
+  noteInterrupt(error: unknown): void {
+    if (typeof error !== "object" || error === null) return;
+    if (this.#interrupts === undefined) {
+      const interrupts = this.#interrupts = new WeakSet<object>();
+      addEventListener("unhandledrejection", (event) => {
+        if (interrupts.has(event.reason)) event.preventDefault();
+      });
+    }
+    this.#interrupts.add(error);
+  }
+
+  /** See {@link Hub.onError}. */
+  onError: (context: unknown, error: unknown) => void = printError;
+
+  /** See {@link Hub.handleError}. */
+  handleError(context: unknown, error: unknown): void {
+    try {
+      this.onError(context, error);
+    } catch (failure) {
+      printError(context, error);
+      printError("hub.onError", failure);
+    }
+  }
+
+  /**
+   * Puts another clock, with no timers on it, in place of the current one; what it returns puts the old ones back.
+   * The virtual clock of the testing module is installed this way.
+   */
+  replaceClock(clock: Clock): () => void {
+    const { previousClock, previousTimers } = {
+      previousClock: this.#clock,
+      previousTimers: this.#timers,
+    };
+    const use = (next: Clock, timers: TimerHeap): void => {
+      this.#clock.disarm();
+      this.#clock = next;
+      this.#timers = timers;
+      this.wake();
+    };
+    use(clock, new TimerHeap());
+    return () => use(previousClock, previousTimers);
+  }
+
+  async #loop(): Promise<never> {
+    for (;;) {
+      const entry = this.#queue.shift();
+      if (entry === undefined) {
+        if (this.#fireTimers()) continue;
+        const next = this.#timers.first;
+        this.#clock.arm(next === undefined ? Infinity : next.deadline, () => this.wake());
+        const sleep = new Promise<void>(rememberResolve);
+        this.#wakeUp = executorResolve;
+        this.#asleep = true;
+        await sleep;
+        continue;
+      }
+      entry.run();
+      for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
+        await undefined;
+      }
+      this.running = null;
+      if (++this.#unchecked >= this.#untilCheck) await this.#check();
+    }
+  }
+
+  /** Looks at the time, and lets I/O and timers in when greenlets have had theirs. */
+  async #check(): Promise<void> {
+    const now = performance.now();
+    // Entries that take long are checked more often, so that the interval is kept to about a quarter of itself.
+    const each = Math.max(now - Math.max(this.#lastCheck, this.#lastTurn), 1e-3) / this.#unchecked;
+    this.#untilCheck = Math.min(
+      Math.max(Math.floor(this.#switchInterval / 4 / each), 1),
+      MOST_UNCHECKED,
+    );
+    this.#unchecked = 0;
+    this.#lastCheck = now;
+    if (now - this.#lastTurn <= this.#switchInterval) return;
+    await this.turn();
+    this.#fireTimers();
+  }
+
+  /** Fires what is due; says whether anything was. Timers that these start wait for the next round. */
+  #fireTimers(): boolean {
+    const timers = this.#timers;
+    let timer = timers.first;
+    if (timer === undefined) return false;
+    const now = this.#clock.now();
+    const newest = timers.nextOrder;
+    let fired = false;
+    while (timer !== undefined && timer.deadline <= now && timer.order < newest) {
+      timers.remove(timer);
+      const { target } = timer;
+      this.runCallback(() => target.fire());
+      fired = true;
+      timer = timers.first;
+    }
+    return fired;
+  }
+}
+
+function printError(context: unknown, error: unknown): void {
+  const what = error instanceof Error
+    ? error.stack ?? String(error)
+    : `Uncaught ${Deno.inspect(error)}`;
+  const cause = error instanceof Error && error.cause !== undefined
+    ? `\nCaused by ${Deno.inspect(error.cause)}`
+    : "";
+  const kind = error instanceof Error ? error.name : typeof error;
+  const whose = typeof context === "function" ? context.name || "callback" : String(context);
+  console.error(`${what}${cause}\n${new Date().toISOString()} ${whose} failed with ${kind}\n`);
+}
+
+/**
+ * The hub of this isolate. Made at load time rather than on first use: its loop must not inherit the context of whoever
+ * comes first.
+ */
+export const hub: Scheduler = new Scheduler();

@@ -1,0 +1,150 @@
+/**
+ * The one place where the library waits.
+ *
+ * Every blocking call is `suspend` with a function that registers the waiter somewhere. That is what makes a greenlet
+ * killable and time-limited wherever it is parked.
+ *
+ * @module
+ */
+
+import { BlockingSwitchOutError, GreenletExit } from "./errors.ts";
+import { hub } from "./scheduler.ts";
+import { type Scope, scopeOfCaller } from "./scope.ts";
+import { Timeout } from "./timeout.ts";
+import { rejected, Wait, type Waiter, type WaitKind, WaitLimit } from "./waiter.ts";
+
+/**
+ * What every blocking call takes as its last argument.
+ *
+ * @example
+ * ```ts
+ * import { Event, type WaitOptions } from "@gevent/deno";
+ *
+ * const options: WaitOptions = { timeout: 1, signal: new AbortController().signal };
+ * console.assert(await new Event().wait(options) === false);
+ * ```
+ */
+export interface WaitOptions {
+  /**
+   * Milliseconds to wait at most, or a `Timeout` whose expiry counts as the call's own; 0 gives others one turn;
+   * `null`, `undefined` and `Infinity` wait for as long as it takes.
+   */
+  readonly timeout?: number | Timeout | null | undefined;
+  /** Ends the wait with `signal.reason` when it is aborted. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+const SUSPEND: WaitKind<never> = { name: "suspend" };
+
+/**
+ * Parks the current greenlet until the waiter is resumed, fails, or is interrupted: gevent's `Waiter` and
+ * `hub.switch()` in one.
+ *
+ * `park` is called at once with the waiter and registers it: in a queue, with a timer, with an operation. What `park`
+ * returns undoes that; it is called exactly once, and only when the wait is interrupted or times out. A kill, a
+ * `Timeout` and an abort reject the returned promise with their error, after the undo; its own timeout rejects it with
+ * a `Timeout`. An interrupted wait that nobody awaits is not an unhandled rejection.
+ *
+ * @param park Registers the waiter; may return the undo function.
+ * @param options The wait's own timeout in ms, and an abort signal.
+ * @param kind What the wait is for and what its own timeout does.
+ * @returns What the waiter is resumed with.
+ * @throws {BlockingSwitchOutError} In a hub callback.
+ *
+ * @example A one-shot DOM event as an interruptible wait
+ * ```ts
+ * import { suspend } from "@gevent/deno";
+ *
+ * function once(target: EventTarget, type: string): Promise<globalThis.Event> {
+ *   return suspend((waiter) => {
+ *     const listener = (event: globalThis.Event) => waiter.resume(event);
+ *     target.addEventListener(type, listener, { once: true });
+ *     return () => target.removeEventListener(type, listener);
+ *   });
+ * }
+ *
+ * const target = new EventTarget();
+ * setTimeout(() => target.dispatchEvent(new CustomEvent("ready")), 1);
+ * console.assert((await once(target, "ready")).type === "ready");
+ * ```
+ */
+export function suspend<T = void>(
+  park: (waiter: Waiter<T>) => void | (() => void),
+  options?: WaitOptions,
+  kind: WaitKind<T> = SUSPEND,
+): Promise<T> {
+  return parkWait(park, options, kind);
+}
+
+/** {@link suspend}, for park functions that put the wait in a wait queue. */
+export function parkWait<T>(
+  park: (wait: Wait<T>) => void | (() => void),
+  options: WaitOptions | undefined,
+  kind: WaitKind<T>,
+): Promise<T> {
+  const scope = scopeOfCaller();
+  const refused = refusal(scope, options);
+  if (refused !== undefined) return refused;
+  const wait = new Wait<T>(scope, kind);
+  if (options !== undefined) limitWait(wait, options);
+  try {
+    const undo = park(wait);
+    if (undo !== undefined && !wait.settled) wait.undo = undo;
+  } catch (error) {
+    wait.fail(error);
+  }
+  if (hub.running === scope.root) hub.running = null;
+  return wait.promise;
+}
+
+/**
+ * For a blocking call that might not need to wait: gives the rejection that it must return instead of going on, if the
+ * greenlet has an interrupt outstanding, was killed, or the signal is aborted. Nothing may have been taken before.
+ */
+export function checkpoint(options?: WaitOptions): Promise<never> | undefined {
+  return refusal(scopeOfCaller(), options);
+}
+
+/**
+ * For a blocking call that did not need to wait: its result. A loop of such calls would shut out I/O and every other
+ * greenlet, so now and then this gives way first; the result is the caller's already, so that cannot be interrupted.
+ */
+export function completed<T>(value: T): Promise<T> {
+  if (!hub.shouldYield()) return Promise.resolve(value);
+  if (hub.running === scopeOfCaller().root) hub.running = null;
+  return hub.turn().then(() => value);
+}
+
+function refusal(scope: Scope, options: WaitOptions | undefined): Promise<never> | undefined {
+  if (hub.inCallback) return rejected(new BlockingSwitchOutError());
+  if (scope.root.ending === "killed") return rejected(new GreenletExit());
+  const interrupt = scope.takeInterrupt();
+  if (interrupt !== undefined) return rejected(interrupt.error);
+  if (options === undefined) return undefined;
+  if (options.signal?.aborted) return rejected(options.signal.reason);
+  const { timeout } = options;
+  if (
+    typeof timeout === "number"
+      ? Number.isNaN(timeout)
+      : timeout != null && !(timeout instanceof Timeout)
+  ) {
+    const message =
+      `Cannot wait as 'timeout' must be a number of milliseconds or a Timeout: received ${timeout}`;
+    return Promise.reject(new TypeError(message));
+  }
+  return undefined;
+}
+
+function limitWait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): void {
+  if (timeout instanceof Timeout) {
+    wait.limit = new WaitLimit(timeout, () => timeout.raised);
+    if (!timeout.pending) {
+      timeout.start();
+      wait.limit.cancelAfterwards();
+    }
+  } else if (timeout != null && timeout !== Infinity) {
+    wait.limit = new WaitLimit(undefined, () => new Timeout(timeout));
+    wait.limit.timer = hub.addTimer(timeout, wait);
+  }
+  if (signal) (wait.limit ??= new WaitLimit(undefined, () => undefined)).listen(signal, wait);
+}

@@ -1,0 +1,214 @@
+/**
+ * Limits in time for any stretch of code.
+ *
+ * @module
+ */
+
+import { Interrupt } from "./errors.ts";
+import { hub } from "./scheduler.ts";
+import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
+import type { Timer } from "./timer_heap.ts";
+
+/** Before ordinary timers that are due at the same time: what just made it in time did not. */
+const TIMEOUT_PRIORITY = -1;
+
+/**
+ * What a timeout raises instead of itself: an error, a class to make one of, or a text for its own message.
+ *
+ * @example
+ * ```ts
+ * import { Timeout, type TimeoutException } from "@gevent/deno";
+ *
+ * class TooSlow extends Error {}
+ * const exception: TimeoutException = TooSlow;
+ * console.assert(new Timeout(10, exception).raised instanceof TooSlow);
+ * ```
+ */
+export type TimeoutException = Error | (new () => Error) | string | null;
+
+/**
+ * Raises an exception in the greenlet that started it once its time is over, at whatever that greenlet waits for then:
+ * gevent's `Timeout`.
+ *
+ * It goes on counting until it fires, is cancelled or its `using` block ends, so prefer `using` or `withTimeout`. It
+ * hits every wait of the scope it was started in; started outside a greenlet it only hits waits begun after it. When
+ * nothing is waiting at that moment, the next wait raises it.
+ *
+ * @example
+ * ```ts
+ * import { sleep, Timeout } from "@gevent/deno";
+ *
+ * try {
+ *   using _ = Timeout.start(1);
+ *   await sleep(60_000);
+ * } catch (error) {
+ *   console.assert(error instanceof Timeout);
+ * }
+ * ```
+ */
+export class Timeout extends Interrupt {
+  /** The class name, as for every error. */
+  override readonly name: string = "Timeout";
+  /** The duration in ms; `null` never expires. */
+  readonly ms: number | null;
+  #exception: TimeoutException;
+  #raised: unknown;
+  #timer: Timer | undefined;
+  #scope: Scope | undefined;
+  #since = 0;
+  #closed = false;
+
+  /**
+   * Makes a timeout that is not counting yet.
+   *
+   * @param ms The duration in ms; `null` or `undefined` never expires; 0 or less is due at once.
+   * @param exception What is raised; by default the timeout itself.
+   * @throws {TypeError} When `ms` is not a number.
+   */
+  constructor(ms?: number | null, exception: TimeoutException = null) {
+    if (ms != null && (typeof ms !== "number" || Number.isNaN(ms))) {
+      throw new TypeError(
+        `Cannot create a timeout as 'ms' must be a number or null: received ${String(ms)}`,
+      );
+    }
+    super(ms == null ? "" : `${ms} ms${typeof exception === "string" ? `: ${exception}` : ""}`);
+    this.ms = ms ?? null;
+    this.#exception = exception;
+  }
+
+  /**
+   * Makes a timeout and starts it: gevent's `Timeout.start_new`. Given a timeout it starts that one, unless it is
+   * running already, and returns it.
+   *
+   * @example
+   * ```ts
+   * import { Timeout } from "@gevent/deno";
+   *
+   * using timeout = Timeout.start(60_000);
+   * console.assert(timeout.pending);
+   * ```
+   */
+  static start(ms?: number | null | Timeout, exception: TimeoutException = null): Timeout {
+    const timeout = ms instanceof Timeout ? ms : new Timeout(ms, exception);
+    if (!timeout.pending) timeout.start();
+    return timeout;
+  }
+
+  /** What is raised when it expires: the same object each time. */
+  get raised(): unknown {
+    if (this.#raised === undefined) {
+      const exception = this.#exception;
+      if (exception === null || typeof exception === "string") this.#raised = this;
+      else this.#raised = typeof exception === "function" ? new exception() : exception;
+    }
+    return this.#raised;
+  }
+
+  /** Whether it is counting. */
+  get pending(): boolean {
+    return this.#timer !== undefined && this.#timer.index !== -1;
+  }
+
+  /**
+   * Starts counting in the current greenlet.
+   *
+   * @throws {TypeError} When it is counting already, or was closed.
+   */
+  start(): void {
+    if (this.#closed) throw new TypeError(`Cannot start ${this} as it was closed`);
+    if (this.pending) {
+      throw new TypeError(
+        `Cannot start ${this} as it is already started; to restart it, cancel it first`,
+      );
+    }
+    this.#scope = scopeOfCaller();
+    if (this.ms === null || this.ms === Infinity) return;
+    this.#since = this.#scope === mainScope ? hub.nextOrder() : 0;
+    this.#timer = hub.addTimer(this.ms, { fire: () => this.#expire() }, TIMEOUT_PRIORITY);
+  }
+
+  /** Stops counting, also when it has expired but found no wait to hit yet; it may be started again. */
+  cancel(): void {
+    if (this.#timer !== undefined) hub.removeTimer(this.#timer);
+    this.#timer = undefined;
+    if (this.#raised !== undefined) this.#scope?.withdraw(this.#raised);
+  }
+
+  /** Stops counting for good; gevent's `close`. */
+  close(): void {
+    this.cancel();
+    this.#closed = true;
+  }
+
+  /** The end of a `using` block: {@link Timeout.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** For example `<Timeout 50 ms pending>`. */
+  override toString(): string {
+    const text = this.message === "" ? "never" : this.message;
+    return `<Timeout ${text}${this.pending ? " pending" : ""}>`;
+  }
+
+  #expire(): void {
+    this.#scope!.interrupt(this.raised, this.#since);
+  }
+}
+
+/**
+ * What `withTimeout` takes besides the time and the function.
+ *
+ * @example
+ * ```ts
+ * import { sleep, withTimeout, type WithTimeoutOptions } from "@gevent/deno";
+ *
+ * const options: WithTimeoutOptions<string> = { timeoutValue: "too late" };
+ * console.assert(await withTimeout(1, () => sleep(60_000), options) === "too late");
+ * ```
+ */
+export interface WithTimeoutOptions<T> {
+  /** Returned when the time is over, instead of raising the timeout. */
+  readonly timeoutValue?: T;
+}
+
+/**
+ * Runs a function in the current greenlet and raises a `Timeout` in it when it takes too long: gevent's `with_timeout`.
+ *
+ * Only waits begun inside the function are interrupted, however many it runs side by side. When `options.timeoutValue`
+ * is given, that is returned instead of raising; the timeout of somebody else passes through.
+ *
+ * @param ms Milliseconds, a `Timeout` (which is closed at the end), or `null` for no limit.
+ * @returns What `fn` returns.
+ * @throws {Timeout} When the time is over, unless `fn` catches it.
+ *
+ * @example
+ * ```ts
+ * import { sleep, withTimeout } from "@gevent/deno";
+ *
+ * console.assert(await withTimeout(60_000, () => "in time") === "in time");
+ * console.assert(await withTimeout(1, () => sleep(60_000), { timeoutValue: "too late" }) === "too late");
+ * ```
+ */
+export async function withTimeout<T, V = T>(
+  ms: number | Timeout | null,
+  fn: () => T | PromiseLike<T>,
+  options?: WithTimeoutOptions<V>,
+): Promise<T | V> {
+  const timeout = ms instanceof Timeout ? ms : new Timeout(ms);
+  const scope = new Scope(scopeOfCaller());
+  try {
+    return await currentScope.run(scope, () => {
+      if (!timeout.pending) timeout.start();
+      return fn();
+    });
+  } catch (error) {
+    if (options !== undefined && "timeoutValue" in options && error === timeout.raised) {
+      return options.timeoutValue as V;
+    }
+    throw error;
+  } finally {
+    timeout.close();
+    scope.close();
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Turning any promise and any async iterable into interruptible waits.
+ *
+ * @module
+ */
+
+import { GreenletExit } from "./errors.ts";
+import { scopeOfCaller } from "./scope.ts";
+import { parkWait, type WaitOptions } from "./suspend.ts";
+import { rejected, type WaitKind } from "./waiter.ts";
+
+const UNTIL: WaitKind<never> = { name: "until" };
+
+/**
+ * What `until` takes.
+ *
+ * @example
+ * ```ts
+ * import { until, type UntilOptions } from "@gevent/deno";
+ *
+ * const options: UntilOptions<string> = { timeout: 1000, orphan: (late) => console.log("too late:", late) };
+ * console.assert(await until(Promise.resolve("in time"), options) === "in time");
+ * ```
+ */
+export interface UntilOptions<T> extends WaitOptions {
+  /**
+   * Gets the value when it arrives after the wait was interrupted, so that it can be given back. By default its
+   * `Symbol.dispose` or `Symbol.asyncDispose` method is called, if it has one.
+   */
+  readonly orphan?: (value: T) => unknown;
+}
+
+/**
+ * Waits for a promise of anybody so that a kill or a timeout ends the wait at once.
+ *
+ * The operation behind the promise goes on, as nobody can stop it from here; a value that still comes goes to
+ * `options.orphan`, so that a killed `until(pool.connect(), { orphan: (c) => c.release() })` leaks no connection. A late
+ * rejection has nobody left to tell and is dropped. The promise's own `then` is called, once. In a greenlet that has
+ * ended this throws `GreenletExit` at once: work started in its name must not go on.
+ *
+ * @throws {Timeout} When it is not settled within `options.timeout`.
+ *
+ * @example
+ * ```ts
+ * import { sleep, spawn, until } from "@gevent/deno";
+ *
+ * const never = new Promise<string>(() => {});
+ * const g = spawn(() => until(never));
+ * await sleep();
+ * await g.kill(); // a bare `await never` could not be ended
+ * console.assert(g.dead);
+ * ```
+ */
+export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Promise<T> {
+  if (typeof promise?.then !== "function") {
+    return Promise.reject(
+      new TypeError(`Cannot wait for what has no 'then': received ${Deno.inspect(promise)}`),
+    );
+  }
+  const disposed = (value: T): void => handOver(value, options?.orphan ?? dispose);
+  if (scopeOfCaller().root.ending !== "alive") {
+    promise.then(disposed, () => {});
+    return rejected(new GreenletExit());
+  }
+  let begun = false;
+  const wait = parkWait<T>(
+    (waiter) => {
+      begun = true;
+      promise.then((value) => {
+        if (!waiter.resume(value)) disposed(value);
+      }, (error) => void waiter.fail(error));
+    },
+    options,
+    UNTIL as WaitKind<T>,
+  );
+  if (!begun) promise.then(disposed, () => {});
+  return wait;
+}
+
+/**
+ * Goes over an async iterable so that a kill or a timeout ends the wait for the next item at once: `until` for
+ * `for await`.
+ *
+ * Leaving the loop calls the iterator's `return`; after an interrupt without waiting for it, as an iterator may only get
+ * to it once its pending step is done.
+ *
+ * @example
+ * ```ts
+ * import { each, sleep, spawn } from "@gevent/deno";
+ *
+ * async function* endless() {
+ *   yield 1;
+ *   await new Promise(() => {});
+ * }
+ *
+ * const seen: number[] = [];
+ * const g = spawn(async () => {
+ *   for await (const item of each(endless())) seen.push(item);
+ * });
+ * await sleep(1);
+ * await g.kill();
+ * console.assert(seen.join() === "1");
+ * ```
+ */
+export async function* each<T>(
+  items: AsyncIterable<T>,
+  options?: WaitOptions,
+): AsyncGenerator<T, void, void> {
+  if (typeof items?.[Symbol.asyncIterator] !== "function") {
+    throw new TypeError(
+      `Cannot go over what is not an async iterable: received ${Deno.inspect(items)}`,
+    );
+  }
+  const iterator = items[Symbol.asyncIterator]();
+  let finished = false;
+  let stepping = false;
+  try {
+    for (;;) {
+      stepping = true;
+      const step = await until(iterator.next(), options);
+      stepping = false;
+      if (step.done) {
+        finished = true;
+        return;
+      }
+      yield step.value;
+    }
+  } finally {
+    if (!finished && iterator.return !== undefined) {
+      const returned = Promise.resolve(iterator.return());
+      if (stepping) returned.catch(() => {});
+      else await until(returned);
+    }
+  }
+}
+
+function handOver<T>(value: T, orphan: (value: T) => unknown): void {
+  // An error here is the program's own: let it surface as an unhandled rejection.
+  void Promise.resolve(orphan(value));
+}
+
+function dispose(value: unknown): unknown {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) {
+    return undefined;
+  }
+  if (Symbol.dispose in value) return (value as Disposable)[Symbol.dispose]();
+  if (Symbol.asyncDispose in value) return (value as AsyncDisposable)[Symbol.asyncDispose]();
+  return undefined;
+}

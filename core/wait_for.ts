@@ -1,0 +1,145 @@
+/**
+ * Waiting for any of several objects: greenlets, events, results, semaphores, whatever can be linked.
+ *
+ * @module
+ */
+
+import { hub } from "./scheduler.ts";
+import type { Greenlet } from "./greenlet.ts";
+import { joinAll } from "./join.ts";
+import type { Linkable } from "./links.ts";
+import { getCurrent } from "./spawn.ts";
+import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
+import { Timeout } from "./timeout.ts";
+import type { WaitKind } from "./waiter.ts";
+
+const IWAIT: WaitKind<boolean> = { name: "iwait", expired: (waiter) => void waiter.resume(false) };
+
+/**
+ * What `wait` and `iwait` take.
+ *
+ * @example
+ * ```ts
+ * import { spawn, wait, type WaitForOptions } from "@gevent/deno";
+ *
+ * const options: WaitForOptions = { count: 1 };
+ * console.assert((await wait([spawn(() => 1), spawn(() => 2)], options)).length === 1);
+ * ```
+ */
+export interface WaitForOptions extends WaitOptions {
+  /** Stop after this many have become ready. */
+  readonly count?: number;
+}
+
+/**
+ * Gives the objects one by one as they become ready, first those that are already: gevent's `iwait`.
+ *
+ * The iteration ends quietly after `options.timeout` ms in all. Leaving the loop early takes the links back.
+ *
+ * @example
+ * ```ts
+ * import { iwait, sleep, spawn } from "@gevent/deno";
+ *
+ * const slow = spawn(sleep, 5);
+ * const quick = spawn(sleep, 1);
+ * for await (const first of iwait([slow, quick])) {
+ *   console.assert(first === quick);
+ *   break;
+ * }
+ * ```
+ */
+export async function* iwait<O extends Linkable>(
+  objects: Iterable<O>,
+  options: WaitForOptions = {},
+): AsyncGenerator<O, void, void> {
+  const all = [...objects];
+  for (const object of all) requireLinkable(object);
+  let left = Math.min(options.count ?? all.length, all.length);
+  const deadline = typeof options.timeout === "number"
+    ? hub.clock.now() + options.timeout
+    : undefined;
+  const ready: O[] = [];
+  let wake: (() => void) | undefined;
+  const onReady = (object: O): void => {
+    ready.push(object);
+    wake?.();
+  };
+  try {
+    for (const object of all) object.rawlink(onReady);
+    while (left > 0) {
+      if (ready.length === 0) {
+        const timeout = deadline === undefined ? options.timeout : deadline - hub.clock.now();
+        const inTime = await parkWait<boolean>(
+          (wait) => {
+            wake = () => wait.resume(true);
+          },
+          { timeout, signal: options.signal },
+          IWAIT,
+        );
+        wake = undefined;
+        if (!inTime) return;
+      }
+      left--;
+      yield ready.shift()!;
+    }
+  } finally {
+    for (const object of all) object.unlink(onReady);
+  }
+}
+
+/**
+ * Waits until the objects are ready and returns them in the order in which they became so: gevent's `wait`.
+ *
+ * After `options.timeout` it returns the ones that did. Without objects it waits until no other greenlet is left alive,
+ * and says whether that came before the timeout.
+ *
+ * @example
+ * ```ts
+ * import { sleep, spawn, wait } from "@gevent/deno";
+ *
+ * const slow = spawn(sleep, 5);
+ * const quick = spawn(sleep, 1);
+ * console.assert((await wait([slow, quick]))[0] === quick);
+ * console.assert(await wait());
+ * ```
+ */
+export function wait<O extends Linkable>(
+  objects: Iterable<O>,
+  options?: WaitForOptions,
+): Promise<O[]>;
+/** Waits until no other greenlet is left alive; says whether that came before the timeout. */
+export function wait(objects?: undefined, options?: WaitOptions): Promise<boolean>;
+export async function wait<O extends Linkable>(
+  objects?: Iterable<O>,
+  options: WaitForOptions = {},
+): Promise<O[] | boolean> {
+  if (objects === undefined) return await waitForAll(options);
+  const refused = checkpoint(options);
+  if (refused !== undefined) await refused;
+  const ready: O[] = [];
+  for await (const object of iwait(objects, options)) ready.push(object);
+  return ready;
+}
+
+async function waitForAll(options: WaitOptions): Promise<boolean> {
+  const self = getCurrent();
+  const deadline = typeof options.timeout === "number"
+    ? hub.clock.now() + options.timeout
+    : undefined;
+  for (;;) {
+    const others = ([...hub.live] as Greenlet[]).filter((greenlet) => greenlet !== self);
+    if (others.length === 0) return await completed(true);
+    if (deadline !== undefined && deadline <= hub.clock.now()) return false;
+    const timeout = deadline === undefined ? options.timeout : deadline - hub.clock.now();
+    const ended = await joinAll(others, { ...options, timeout });
+    if (ended.length < others.length && timeout instanceof Timeout) return false;
+  }
+}
+
+function requireLinkable(object: unknown): void {
+  const { rawlink, unlink } = (object ?? {}) as Linkable;
+  if (typeof rawlink === "function" && typeof unlink === "function") return;
+  throw new TypeError(
+    `Cannot wait for what has no 'rawlink' and 'unlink': received ${Deno.inspect(object)}`,
+  );
+}

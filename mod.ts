@@ -1,0 +1,62 @@
+/**
+ * gevent for Deno: greenlets that can be killed, timed out, joined, pooled and inspected wherever they wait, with the
+ * queues, locks and servers that go with them.
+ *
+ * @example
+ * ```ts
+ * import { joinAll, sleep, spawn } from "@gevent/deno";
+ *
+ * const g = spawn(async () => {
+ *   try {
+ *     await sleep(60_000);
+ *   } finally {
+ *     console.assert(true, "clean-up runs, whatever ends the greenlet");
+ *   }
+ * });
+ * await sleep(1);
+ * await g.kill();
+ * await joinAll([g]);
+ * ```
+ *
+ * @module
+ */
+
+export type { Clock } from "./core/clock.ts";
+export {
+  BlockingSwitchOutError,
+  ConcurrentObjectUseError,
+  Empty,
+  Full,
+  GreenletExit,
+  Interrupt,
+  LoopExit,
+  PoolFull,
+  ShutDown,
+} from "./core/errors.ts";
+export { type GetOptions, Greenlet, type KillOptions, type LinkTarget } from "./core/greenlet.ts";
+export { Group, type GroupJoinOptions } from "./core/group.ts";
+export { getHub, type Hub } from "./core/hub.ts";
+export type { ImapOptions, Items } from "./core/imap.ts";
+export { joinAll, type JoinAllOptions, killAll } from "./core/join.ts";
+export type { Linkable } from "./core/links.ts";
+export { Local, local } from "./core/local.ts";
+export { main } from "./core/main.ts";
+export { Pool, type PoolAddOptions } from "./core/pool.ts";
+export { idle, sleep } from "./core/sleep.ts";
+export { getCurrent, kill, spawn, spawnLater } from "./core/spawn.ts";
+export { suspend, type WaitOptions } from "./core/suspend.ts";
+export {
+  Timeout,
+  type TimeoutException,
+  withTimeout,
+  type WithTimeoutOptions,
+} from "./core/timeout.ts";
+export { each, until, type UntilOptions } from "./core/until.ts";
+export { iwait, wait, type WaitForOptions } from "./core/wait_for.ts";
+export type { Waiter, WaitKind } from "./core/waiter.ts";
+export { AsyncResult, type AsyncResultGetOptions } from "./sync/async_result.ts";
+export { Channel } from "./sync/channel.ts";
+export { Event } from "./sync/event.ts";
+export { Lock } from "./sync/lock.ts";
+export { Queue, type QueueOptions, type QueueWaitOptions, StopIteration } from "./sync/queue.ts";
+export { type AcquireOptions, BoundedSemaphore, Semaphore } from "./sync/semaphore.ts";

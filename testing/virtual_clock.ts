@@ -1,0 +1,99 @@
+/**
+ * Tests of things that wait, without waiting.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import { LoopExit } from "../core/errors.ts";
+import { Greenlet } from "../core/greenlet.ts";
+import { hub } from "../core/scheduler.ts";
+import { describeBlocked } from "../core/inspect.ts";
+import { requireFunction } from "../core/links.ts";
+
+/** Stands still while anything can run, and jumps to the next deadline when nothing can. */
+class VirtualClock implements Clock {
+  #now = 0;
+  #armed: object | undefined;
+  readonly #onDeadEnd: () => void;
+
+  constructor(onDeadEnd: () => void) {
+    this.#onDeadEnd = onDeadEnd;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  arm(deadline: number, wake: () => void): void {
+    const armed = this.#armed = {};
+    void this.#jumpWhenIdle(armed, deadline, wake);
+  }
+
+  disarm(): void {
+    this.#armed = undefined;
+  }
+
+  async #jumpWhenIdle(armed: object, deadline: number, wake: () => void): Promise<void> {
+    // Promises from elsewhere may be about to wake somebody: they get a turn of the event loop first.
+    await hub.turn();
+    if (this.#armed !== armed) return;
+    this.#armed = undefined;
+    if (deadline === Infinity) return this.#onDeadEnd();
+    this.#now = deadline;
+    wake();
+  }
+}
+
+/**
+ * Runs a function as a greenlet in virtual time: when everybody waits, the clock jumps to the next deadline, so that an
+ * hour of sleeping takes no time and everything happens in the same order each time.
+ *
+ * All timeouts and sleeps of this library follow it, `getHub().clock.now()` tells the virtual time, which starts at 0.
+ * Timers of the runtime and I/O do not: the clock cannot know of them, and jumps. When all wait and no timer is left,
+ * the function gets a `LoopExit` that names who waits for what. Greenlets that are still alive at the end are killed.
+ *
+ * @returns What the function returns.
+ * @throws What the function throws.
+ * @throws {TypeError} When virtual time is running already.
+ *
+ * @example
+ * ```ts
+ * import { getHub, sleep } from "@gevent/deno";
+ * import { runVirtual } from "@gevent/deno/testing";
+ *
+ * const elapsed = await runVirtual(async () => {
+ *   await sleep(3_600_000);
+ *   return getHub().clock.now();
+ * });
+ * console.assert(elapsed === 3_600_000);
+ * ```
+ */
+export async function runVirtual<T>(fn: () => T | PromiseLike<T>): Promise<T> {
+  requireFunction(fn, "fn");
+  if (hub.clock instanceof VirtualClock) {
+    throw new TypeError("Cannot run in virtual time as it is running already");
+  }
+  const before = new Set(hub.live);
+  const greenlet = new Greenlet<T>(fn);
+  greenlet.name = "runVirtual";
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const report = hub.onError;
+  hub.onError = (context, error) => {
+    if (context !== greenlet) report(context, error);
+  };
+  const restore = hub.replaceClock(
+    new VirtualClock(() => greenlet.throw(new LoopExit(describeBlocked()))),
+  );
+  try {
+    greenlet.rawlink(() => resolve());
+    greenlet.start();
+    await promise;
+    for (const other of hub.live as Set<Greenlet>) if (!before.has(other)) other.throw();
+    await hub.turn();
+  } finally {
+    restore();
+    hub.onError = report;
+  }
+  return await greenlet.get();
+}
