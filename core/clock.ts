@@ -7,10 +7,27 @@
  */
 
 // Taken at load time: patching the globals later must not make the hub depend on itself.
-const { setTimeout, clearTimeout } = globalThis;
+const { setTimeout, clearTimeout, setImmediate } = globalThis;
 
 /** The longest delay the runtime's timer takes; more would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
+
+/**
+ * As long as JavaScript keeps itself awake, the runtime polls I/O only on every 61st turn of its event loop (tokio's
+ * event interval). That many turns of setImmediate, some 60 µs in all, let I/O in for sure. A finished operation of the
+ * blocking pool does not: it often ends before the runtime has looked at it, and then costs not even one turn.
+ */
+const TURNS_UNTIL_IO = 61;
+
+/** Resolves in the next turn of the event loop, when all microtasks have run; those who call first go on first. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** Resolves when I/O has been polled and whatever was ready has been told. */
+export async function ioTurn(): Promise<void> {
+  for (let i = 0; i < TURNS_UNTIL_IO; i++) await nextTurn();
+}
 
 /**
  * Where the hub gets its time from: what it is, and a wake-up when a point in it is reached.

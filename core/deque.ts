@@ -53,8 +53,9 @@ export class Deque<T> {
       : this.#slots[(this.#head + index) & this.#mask];
   }
 
-  /** Takes out the item at a position counted from the front, moving up those in front of it. */
+  /** Takes out the item at a position counted from the front, moving up those in front of it; `undefined` if none. */
   removeAt(index: number): T | undefined {
+    if (index < 0 || index >= this.#size) return undefined;
     const item = this.at(index);
     for (let i = index; i > 0; i--) {
       this.#slots[(this.#head + i) & this.#mask] = this.#slots[(this.#head + i - 1) & this.#mask];

@@ -42,7 +42,8 @@ export abstract class Interrupt extends Error {}
  * const g = spawn(() => {
  *   throw new GreenletExit();
  * });
- * console.assert((await g.get()) instanceof GreenletExit);
+ * await g.join();
+ * console.assert(g.successful && g.value instanceof GreenletExit);
  * ```
  */
 export class GreenletExit extends Interrupt {

@@ -74,7 +74,7 @@ type Result = "none" | "value" | "exit" | "error" | "killed";
 const NO_ARGS: readonly unknown[] = [];
 
 /** The values of greenlet-local variables, made on first use; `undefined` once the greenlet has ended. */
-export let localsOf: (greenlet: Greenlet) => Map<object, object> | undefined;
+export let localsOf: (greenlet: Greenlet) => WeakMap<object, object> | undefined;
 let letRun: (greenlet: Greenlet) => void;
 
 /** A greenlet's place in the run queue, or its timer, before it runs for the first time. */
@@ -122,16 +122,14 @@ export let mainGreenlet: Greenlet;
  * import { Greenlet, sleep } from "@gevent/deno";
  *
  * class Doubler extends Greenlet<number> {
- *   constructor(readonly n: number) {
- *     super();
- *   }
+ *   n = 21;
  *   override async run(): Promise<number> {
  *     await sleep(1);
  *     return this.n * 2;
  *   }
  * }
  *
- * const g = new Doubler(21);
+ * const g = new Doubler();
  * g.start();
  * console.assert(await g.get() === 42);
  * ```
@@ -153,13 +151,13 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   #name: string | undefined;
   #id: number | undefined;
   #controller: AbortController | undefined;
-  #locals: Map<object, object> | undefined;
+  #locals: WeakMap<object, object> | undefined;
 
   static {
     scopeOf = (greenlet) => greenlet.#scope;
     letRun = (greenlet) => greenlet.#letRun();
     localsOf = (greenlet) =>
-      greenlet.#status === "done" ? undefined : greenlet.#locals ??= new Map();
+      greenlet.#status === "done" ? undefined : greenlet.#locals ??= new WeakMap();
     Object.defineProperty(this.prototype, Symbol.for("Deno.customInspect"), {
       value(this: Greenlet): string {
         return this.toString();
@@ -258,7 +256,11 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
 
   /** The smallest number that no other living greenlet had when this was first asked: gevent's `minimal_ident`. */
   get id(): number {
-    return this.#id ??= hub.acquireId();
+    if (this.#id === undefined) {
+      this.#id = hub.acquireId();
+      if (this.#status === "done") hub.releaseId(this.#id);
+    }
+    return this.#id;
   }
 
   /** The greenlet that started it: gevent's `spawning_greenlet`. */
@@ -317,19 +319,25 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    */
   kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
     const { block = true } = options;
-    if (this.#status === "main") {
-      return Promise.reject(
-        new TypeError("Cannot kill the main greenlet: it is the code outside every greenlet"),
-      );
+    try {
+      this.throw(exception);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    if (this.#status !== "done") this.#raise(toError(exception));
     if (!block || this.#status === "done") return Promise.resolve();
     return this.join(options);
   }
 
-  /** {@link Greenlet.kill} without waiting, for any error. */
+  /**
+   * {@link Greenlet.kill} without waiting, for any error.
+   *
+   * @throws {TypeError} When this is the main greenlet.
+   */
   throw(exception?: unknown): void {
-    void this.kill(exception, { block: false });
+    if (this.#status === "main") {
+      throw new TypeError("Cannot kill the main greenlet: it is the code outside every greenlet");
+    }
+    if (this.#status !== "done") this.#raise(toError(exception));
   }
 
   /**
@@ -389,7 +397,6 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     const { go } = this.#start!;
     this.#start = undefined;
     if (this.#status === "done") return; // killed in the meantime
-    this.#status = "running";
     const scope = this.#scope = new Scope(null);
     scope.owner = this;
     hub.running = scope;
@@ -397,6 +404,8 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   }
 
   #body(): void {
+    if (this.#status === "done") return; // killed after the hub had let it run, by a promise from elsewhere
+    this.#status = "running";
     try {
       const result = this.run();
       if (isThenable(result)) void this.#follow(result);

@@ -7,10 +7,10 @@
 import { Greenlet, type KillOptions } from "./greenlet.ts";
 import { imap, type ImapOptions, imapUnordered, type Items } from "./imap.ts";
 import { joinAll } from "./join.ts";
-import { Links, requireFunction } from "./links.ts";
+import { requireFunction } from "./links.ts";
 import { getCurrent } from "./spawn.ts";
-import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
-import { Timeout } from "./timeout.ts";
+import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "./suspend.ts";
+import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
 
 const JOIN: WaitKind<boolean> = {
@@ -55,7 +55,7 @@ export interface GroupJoinOptions extends WaitOptions {
 export class Group implements AsyncDisposable {
   readonly #members = new Set<Greenlet<unknown>>();
   readonly #dying = new Set<Greenlet<unknown>>();
-  readonly #emptied: Links<Group> = new Links<Group>(this);
+  readonly #joiners: WaitQueue<boolean> = new WaitQueue();
   readonly #onEnd = (greenlet: Greenlet<unknown>): void => this.discard(greenlet);
 
   /** Starts with these members. */
@@ -99,7 +99,7 @@ export class Group implements AsyncDisposable {
     this.#dying.delete(greenlet);
     greenlet.unlink(this.#onEnd);
     this.released();
-    if (this.#members.size === 0) this.#emptied.notify();
+    if (this.#members.size === 0) this.#joiners.resumeAll(true);
   }
 
   /** Adds a greenlet and starts it. */
@@ -133,14 +133,10 @@ export class Group implements AsyncDisposable {
     const members = [...this.#members];
     const refused = checkpoint(options);
     if (refused !== undefined) await refused;
-    const empty = this.#members.size === 0 ? await completed(true) : await parkWait<boolean>(
-      (wait) => {
-        const link = this.#emptied.add(() => void wait.resume(true));
-        return () => this.#emptied.delete(link);
-      },
-      options,
-      JOIN,
-    );
+    const empty =
+      await (this.#members.size === 0
+        ? completed(true)
+        : parkWait<boolean>((wait) => this.#joiners.add(wait), options, JOIN));
     if (options.raiseError) {
       const failed = members.find((greenlet) => greenlet.ready && !greenlet.successful);
       if (failed !== undefined) throw failed.exception;
@@ -153,23 +149,15 @@ export class Group implements AsyncDisposable {
    * waits. Gives up quietly after `options.timeout`.
    */
   async kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
-    const timeout = options.timeout instanceof Timeout
-      ? options.timeout
-      : new Timeout(options.timeout);
-    const started = !timeout.pending;
-    try {
-      if (started) timeout.start();
-      while (this.#members.size > 0) {
-        for (const greenlet of [...this.#members]) this.killOne(greenlet, exception);
-        if (options.block === false) return;
-        await joinAll(this.#members, { signal: options.signal });
-        await completed(undefined);
-        for (const greenlet of [...this.#members]) if (greenlet.ready) this.discard(greenlet);
-      }
-    } catch (error) {
-      if (error !== timeout.raised) throw error;
-    } finally {
-      if (started) timeout.cancel();
+    const remaining = countDown(options.timeout);
+    while (this.#members.size > 0) {
+      const members = [...this.#members];
+      for (const greenlet of members) this.killOne(greenlet, exception);
+      if (options.block === false) return;
+      const ended = await joinAll(members, { timeout: remaining(), signal: options.signal });
+      if (ended.length < members.length) return; // the time is over
+      await completed(undefined);
+      for (const greenlet of members) this.discard(greenlet);
     }
   }
 
@@ -215,7 +203,12 @@ export class Group implements AsyncDisposable {
    */
   async map<I, T>(fn: (item: I) => T | PromiseLike<T>, items: Items<I>): Promise<T[]> {
     const results: T[] = [];
-    for await (const result of this.imap(fn, items)) results.push(result);
+    const iterator = imap(this, fn, items);
+    try {
+      for await (const result of iterator) results.push(result);
+    } finally {
+      await iterator.return!(); // the loop does not do so when `next` throws
+    }
     return results;
   }
 

@@ -5,10 +5,11 @@
  */
 
 import { Deque } from "./deque.ts";
+import { GreenletExit } from "./errors.ts";
 import { Greenlet } from "./greenlet.ts";
 import type { Group } from "./group.ts";
 import { requireFunction } from "./links.ts";
-import { parkWait } from "./suspend.ts";
+import { checkpoint, parkWait } from "./suspend.ts";
 import { each } from "./until.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
@@ -119,6 +120,8 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
   }
 
   async next(): Promise<IteratorResult<T>> {
+    const refused = checkpoint();
+    if (refused !== undefined) await refused;
     if (this.#feeder === undefined && !this.#closed) {
       this.#feeder = new Greenlet(() => this.#feed());
       this.#feeder.start();
@@ -174,7 +177,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
       }
       this.#last = {};
     } catch (error) {
-      this.#last = { failure: { error } };
+      this.#last = this.#closed ? {} : { failure: { error } };
     } finally {
       this.#reader.resumeAll(undefined);
     }
@@ -186,6 +189,10 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     }
     const call = new Greenlet<T>(this.#fn, item);
     await this.#group.add(call);
+    if (this.#closed) {
+      this.#group.discard(call);
+      throw new GreenletExit();
+    }
     const index = this.#begun++;
     this.#calls.add(call);
     call.rawlink(() => this.#finish(call, index));
@@ -200,6 +207,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
       : { index, failure: { error: call.exception } };
     if (this.#ordered) this.#early.set(index, result);
     else this.#finished.push(result);
-    this.#reader.resumeFirst(undefined);
+    // Not only the first of several readers: this need not be the result that is next in order.
+    this.#reader.resumeAll(undefined);
   }
 }

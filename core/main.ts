@@ -8,6 +8,7 @@ import { GreenletExit, LoopExit } from "./errors.ts";
 import { Greenlet } from "./greenlet.ts";
 import { describeBlocked } from "./inspect.ts";
 import { requireFunction } from "./links.ts";
+import { hub } from "./scheduler.ts";
 
 /**
  * Runs a function as a greenlet that is the program: SIGINT and SIGTERM kill it, so that its `finally` blocks run and
@@ -24,13 +25,14 @@ import { requireFunction } from "./links.ts";
  * ```ts
  * import { main, sleep } from "@gevent/deno";
  *
- * main(async () => {
+ * const program = main(async () => {
  *   try {
  *     await sleep(1);
  *   } finally {
  *     console.assert(true, "runs on Ctrl-C, too");
  *   }
  * });
+ * await program.join(); // only to show that it ends: a program need not wait for it
  * ```
  */
 export function main<T>(fn: () => T | PromiseLike<T>): Greenlet<T> {
@@ -46,6 +48,7 @@ export function main<T>(fn: () => T | PromiseLike<T>): Greenlet<T> {
     },
   }));
   const onDeadEnd = (event: Event): void => {
+    if (hub.timers.size > 0 || hub.queued > 0) return; // the process is being ended from outside
     event.preventDefault(); // or the runtime ends before the error is raised
     greenlet.throw(new LoopExit(describeBlocked()));
   };

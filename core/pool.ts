@@ -5,7 +5,7 @@
  */
 
 import { PoolFull } from "./errors.ts";
-import type { Greenlet } from "./greenlet.ts";
+import { Greenlet } from "./greenlet.ts";
 import { Group } from "./group.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
 import { WaitQueue } from "./wait_queue.ts";
@@ -99,8 +99,7 @@ export class Pool extends Group {
   override add(greenlet: Greenlet<unknown>, options: PoolAddOptions = {}): Promise<void> {
     const refused = checkpoint(options);
     if (refused !== undefined) return refused;
-    if (this.has(greenlet)) return completed(undefined);
-    if (!this.full) {
+    if (!(greenlet instanceof Greenlet) || !this.full) {
       try {
         this.track(greenlet);
       } catch (error) {
@@ -108,10 +107,13 @@ export class Pool extends Group {
       }
       return completed(undefined);
     }
+    if (this.has(greenlet)) return completed(undefined);
     if (options.block === false) return Promise.reject(new PoolFull());
     return parkWait<void>((wait) => this.#adders.add(wait), options, ADD).then(() => {
       this.#taken--; // the slot was handed over; `track` takes it
-      this.track(greenlet);
+      if (this.track(greenlet)) return;
+      this.#taken++; // it has become a member in the meantime: the slot goes to the next one in line
+      this.released();
     });
   }
 

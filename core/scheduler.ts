@@ -12,7 +12,7 @@
  * @module
  */
 
-import { type Clock, SystemClock } from "./clock.ts";
+import { type Clock, ioTurn, SystemClock } from "./clock.ts";
 import { Deque } from "./deque.ts";
 import type { Hub } from "./hub.ts";
 import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
@@ -21,6 +21,11 @@ import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
 export interface Runnable {
   /** Called by the hub when its turn has come; must not throw. */
   run(): void;
+}
+
+/** A parked call of `idle`. */
+interface Idler {
+  resume(value: undefined): boolean;
 }
 
 /**
@@ -35,11 +40,6 @@ const MOST_UNCHECKED = 256;
 // The heap of free ids is a timer heap that is never fired: it wants the same order.
 const NOBODY: TimerTarget = { fire() {} };
 
-const SOME_BYTE = new Uint8Array(1);
-// A turn of setImmediate does not poll I/O (the runtime does so only every 61 turns while JavaScript keeps it awake);
-// a finished operation of the blocking pool does, needs no permission, and takes some 3 µs.
-const digest = crypto.subtle.digest.bind(crypto.subtle);
-
 let executorResolve!: () => void;
 const rememberResolve = (resolve: () => void): void => {
   executorResolve = resolve;
@@ -53,6 +53,8 @@ export class Scheduler implements Hub {
   running: object | null = null;
   /** Whether a hub callback is on the stack: blocking is impossible there. */
   inCallback = false;
+  /** Who wants to be told, once, when there is nothing else to do. */
+  readonly idlers: Set<Idler> = new Set();
   #clock: Clock = new SystemClock();
   #timers = new TimerHeap();
   #queue = new Deque<Runnable>();
@@ -94,6 +96,11 @@ export class Scheduler implements Hub {
   /** How many entries are in the run queue. */
   get queued(): number {
     return this.#queue.size;
+  }
+
+  /** Whether the hub has nothing to do before its clock or somebody else wakes it. */
+  get asleep(): boolean {
+    return this.#asleep;
   }
 
   /** The timers that are pending on the current clock. */
@@ -162,7 +169,7 @@ export class Scheduler implements Hub {
 
   /** Lets I/O and whatever waits for it have a turn. */
   async turn(): Promise<void> {
-    await digest("SHA-1", SOME_BYTE);
+    await ioTurn();
     this.#lastTurn = performance.now();
   }
 
@@ -231,6 +238,10 @@ export class Scheduler implements Hub {
       const entry = this.#queue.shift();
       if (entry === undefined) {
         if (this.#fireTimers()) continue;
+        if (this.idlers.size > 0) {
+          await this.#idle();
+          continue;
+        }
         const next = this.#timers.first;
         this.#clock.arm(next === undefined ? Infinity : next.deadline, () => this.wake());
         const sleep = new Promise<void>(rememberResolve);
@@ -262,6 +273,15 @@ export class Scheduler implements Hub {
     if (now - this.#lastTurn <= this.#switchInterval) return;
     await this.turn();
     this.#fireTimers();
+  }
+
+  /** Tells those who wait for it that there is nothing else to do, if that is still so after I/O had a turn. */
+  async #idle(): Promise<void> {
+    await this.turn();
+    if (this.#queue.size > 0 || this.#fireTimers()) return;
+    const idlers = [...this.idlers];
+    this.idlers.clear();
+    for (const idler of idlers) idler.resume(undefined);
   }
 
   /** Fires what is due; says whether anything was. Timers that these start wait for the next round. */

@@ -195,7 +195,12 @@ export const currentScope: AsyncLocalStorage<Scope> = new AsyncLocalStorage<Scop
 /** The scope of code that runs outside every greenlet. */
 export const mainScope: Scope = new Scope(null);
 
-/** The scope that the caller runs in. */
+/**
+ * The scope that the caller runs in. Work that outlives the scope it was begun in belongs to the one around it, or
+ * nobody could interrupt it any more.
+ */
 export function scopeOfCaller(): Scope {
-  return currentScope.getStore() ?? mainScope;
+  let scope = currentScope.getStore() ?? mainScope;
+  while (scope.closed) scope = scope.parent!;
+  return scope;
 }

@@ -65,11 +65,8 @@ export function sleep(ms?: number, options?: Pick<WaitOptions, "signal">): Promi
 export function idle(options?: WaitOptions): Promise<void> {
   return parkWait(
     (wait) => {
-      const look = async (): Promise<void> => {
-        do await hub.turn(); while (hub.queued > 0 && !wait.settled);
-        wait.resume(undefined);
-      };
-      void look();
+      hub.idlers.add(wait);
+      return () => void hub.idlers.delete(wait);
     },
     options,
     IDLE,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Greenlet, type KillOptions, mainGreenlet } from "./greenlet.ts";
+import { Greenlet, mainGreenlet } from "./greenlet.ts";
 import { requireFunction } from "./links.ts";
 import { scopeOfCaller } from "./scope.ts";
 
@@ -77,6 +77,8 @@ export function getCurrent(): Greenlet {
 /**
  * Raises an exception in a greenlet, `GreenletExit` by default, without waiting for its end: gevent's `kill`.
  *
+ * @throws {TypeError} When it is the main greenlet.
+ *
  * @example
  * ```ts
  * import { GreenletExit, kill, sleep, spawn } from "@gevent/deno";
@@ -88,6 +90,5 @@ export function getCurrent(): Greenlet {
  * ```
  */
 export function kill(greenlet: Greenlet, exception?: unknown): void {
-  const options: KillOptions = { block: false };
-  void greenlet.kill(exception, options);
+  greenlet.throw(exception);
 }

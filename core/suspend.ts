@@ -86,10 +86,10 @@ export function parkWait<T>(
   const refused = refusal(scope, options);
   if (refused !== undefined) return refused;
   const wait = new Wait<T>(scope, kind);
-  if (options !== undefined) limitWait(wait, options);
   try {
+    if (options !== undefined) limitWait(wait, options);
     const undo = park(wait);
-    if (undo !== undefined && !wait.settled) wait.undo = undo;
+    if (undo !== undefined) wait.setUndo(undo);
   } catch (error) {
     wait.fail(error);
   }
@@ -133,6 +133,17 @@ function refusal(scope: Scope, options: WaitOptions | undefined): Promise<never>
     return Promise.reject(new TypeError(message));
   }
   return undefined;
+}
+
+/**
+ * For a blocking call that waits several times: the timeout for each of them, so that `timeout` is for all together.
+ * A `Timeout` that is running already is given to each as it is.
+ */
+export function countDown(timeout: WaitOptions["timeout"]): () => WaitOptions["timeout"] {
+  const ms = timeout instanceof Timeout && !timeout.pending ? timeout.ms : timeout;
+  if (typeof ms !== "number") return () => ms;
+  const deadline = hub.clock.now() + ms;
+  return () => deadline - hub.clock.now();
 }
 
 function limitWait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): void {

@@ -6,7 +6,7 @@
 
 import { GreenletExit } from "./errors.ts";
 import { scopeOfCaller } from "./scope.ts";
-import { parkWait, type WaitOptions } from "./suspend.ts";
+import { checkpoint, parkWait, type WaitOptions } from "./suspend.ts";
 import { rejected, type WaitKind } from "./waiter.ts";
 
 const UNTIL: WaitKind<never> = { name: "until" };
@@ -116,6 +116,8 @@ export async function* each<T>(
   let stepping = false;
   try {
     for (;;) {
+      const refused = checkpoint(options); // before a step is begun whose result nobody would get
+      if (refused !== undefined) await refused;
       stepping = true;
       const step = await until(iterator.next(), options);
       stepping = false;

@@ -9,8 +9,7 @@ import type { Greenlet } from "./greenlet.ts";
 import { joinAll } from "./join.ts";
 import type { Linkable } from "./links.ts";
 import { getCurrent } from "./spawn.ts";
-import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
-import { Timeout } from "./timeout.ts";
+import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "./suspend.ts";
 import type { WaitKind } from "./waiter.ts";
 
 const IWAIT: WaitKind<boolean> = { name: "iwait", expired: (waiter) => void waiter.resume(false) };
@@ -46,6 +45,7 @@ export interface WaitForOptions extends WaitOptions {
  *   console.assert(first === quick);
  *   break;
  * }
+ * await slow.kill();
  * ```
  */
 export async function* iwait<O extends Linkable>(
@@ -55,9 +55,7 @@ export async function* iwait<O extends Linkable>(
   const all = [...objects];
   for (const object of all) requireLinkable(object);
   let left = Math.min(options.count ?? all.length, all.length);
-  const deadline = typeof options.timeout === "number"
-    ? hub.clock.now() + options.timeout
-    : undefined;
+  const remaining = countDown(options.timeout);
   const ready: O[] = [];
   let wake: (() => void) | undefined;
   const onReady = (object: O): void => {
@@ -68,12 +66,11 @@ export async function* iwait<O extends Linkable>(
     for (const object of all) object.rawlink(onReady);
     while (left > 0) {
       if (ready.length === 0) {
-        const timeout = deadline === undefined ? options.timeout : deadline - hub.clock.now();
         const inTime = await parkWait<boolean>(
           (wait) => {
             wake = () => wait.resume(true);
           },
-          { timeout, signal: options.signal },
+          { timeout: remaining(), signal: options.signal },
           IWAIT,
         );
         wake = undefined;
@@ -123,16 +120,12 @@ export async function wait<O extends Linkable>(
 
 async function waitForAll(options: WaitOptions): Promise<boolean> {
   const self = getCurrent();
-  const deadline = typeof options.timeout === "number"
-    ? hub.clock.now() + options.timeout
-    : undefined;
+  const remaining = countDown(options.timeout);
   for (;;) {
     const others = ([...hub.live] as Greenlet[]).filter((greenlet) => greenlet !== self);
     if (others.length === 0) return await completed(true);
-    if (deadline !== undefined && deadline <= hub.clock.now()) return false;
-    const timeout = deadline === undefined ? options.timeout : deadline - hub.clock.now();
-    const ended = await joinAll(others, { ...options, timeout });
-    if (ended.length < others.length && timeout instanceof Timeout) return false;
+    const ended = await joinAll(others, { timeout: remaining(), signal: options.signal });
+    if (ended.length < others.length) return false; // the time is over
   }
 }
 

@@ -74,6 +74,7 @@ const rememberSettlers = (
 const PARKED = 0;
 const RESUMED = 1;
 const FAILED = 2;
+const INTERRUPTED = 3;
 
 /** What a blocking call gives when it is interrupted before it has begun to wait. */
 export function rejected(error: unknown): Promise<never> {
@@ -99,15 +100,15 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
   nextInList: Wait<T> | null = null;
   /** See {@link Wait.list}. */
   previousInList: Wait<T> | null = null;
-  /** Takes back what the park function registered, if that is not undone by leaving the list. */
-  undo: (() => void) | null = null;
   /** What limits the wait: a timer, a timeout object, an abort signal. */
   limit: WaitLimit<T> | null = null;
 
   #resolve: (value: T) => void;
   #reject: (error: unknown) => void;
-  #state: typeof PARKED | typeof RESUMED | typeof FAILED = PARKED;
+  #state: typeof PARKED | typeof RESUMED | typeof FAILED | typeof INTERRUPTED = PARKED;
   #outcome: unknown = undefined;
+  /** Takes back what the park function registered, if that is not undone by leaving the list. */
+  #undo: (() => void) | null = null;
 
   /** Begins a wait in a scope. */
   constructor(scope: Scope, kind: WaitKind<T>) {
@@ -144,15 +145,21 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
     if (this.#state !== PARKED) return;
     const own = this.limit?.timeout;
     if (own !== undefined && own.raised === error) return this.expire(() => error);
-    this.#undo();
+    this.#takeBack();
     hub.noteInterrupt(error);
-    this.fail(error);
+    this.#settle(INTERRUPTED, error);
+  }
+
+  /** Says how to take back what the park function registered; done at once if that very function was interrupted. */
+  setUndo(undo: () => void): void {
+    if (this.#state === PARKED) this.#undo = undo;
+    else if (this.#state === INTERRUPTED) hub.runCallback(undo);
   }
 
   /** The wait's own timeout has expired. */
   expire(error: () => unknown): void {
     if (this.#state !== PARKED) return;
-    this.#undo();
+    this.#takeBack();
     if (this.kind.expired !== undefined) this.kind.expired(this, error);
     else this.fail(error());
   }
@@ -165,25 +172,25 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
   /** Lets the greenlet go on; called by the hub when its turn has come. */
   run(): void {
     hub.running = this.scope.root;
-    if (this.#state === FAILED) this.#reject(this.#outcome);
-    else this.#resolve(this.#outcome as T);
+    if (this.#state === RESUMED) this.#resolve(this.#outcome as T);
+    else this.#reject(this.#outcome);
     this.#outcome = undefined;
   }
 
-  #settle(state: typeof RESUMED | typeof FAILED, outcome: unknown): void {
+  #settle(state: typeof RESUMED | typeof FAILED | typeof INTERRUPTED, outcome: unknown): void {
     this.#state = state;
     this.#outcome = outcome;
-    this.undo = null;
+    this.#undo = null;
     if (this.list !== null) this.list.remove(this);
     if (this.limit !== null) this.limit.release();
     this.scope.leave(this);
     hub.enqueue(this);
   }
 
-  #undo(): void {
-    const { undo } = this;
+  #takeBack(): void {
+    const undo = this.#undo;
     if (undo === null) return;
-    this.undo = null;
+    this.#undo = null;
     hub.runCallback(undo);
   }
 }

@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Clock } from "../core/clock.ts";
+import { type Clock, nextTurn } from "../core/clock.ts";
 import { LoopExit } from "../core/errors.ts";
 import { Greenlet } from "../core/greenlet.ts";
 import { hub } from "../core/scheduler.ts";
 import { describeBlocked } from "../core/inspect.ts";
+import { killAll } from "../core/join.ts";
 import { requireFunction } from "../core/links.ts";
 
 /** Stands still while anything can run, and jumps to the next deadline when nothing can. */
@@ -36,8 +37,9 @@ class VirtualClock implements Clock {
 
   async #jumpWhenIdle(armed: object, deadline: number, wake: () => void): Promise<void> {
     // Promises from elsewhere may be about to wake somebody: they get a turn of the event loop first.
-    await hub.turn();
-    if (this.#armed !== armed) return;
+    await nextTurn();
+    // A hub that was woken meanwhile arms the clock again when it has no more to do.
+    if (this.#armed !== armed || !hub.asleep) return;
     this.#armed = undefined;
     if (deadline === Infinity) return this.#onDeadEnd();
     this.#now = deadline;
@@ -51,10 +53,11 @@ class VirtualClock implements Clock {
  *
  * All timeouts and sleeps of this library follow it, `getHub().clock.now()` tells the virtual time, which starts at 0.
  * Timers of the runtime and I/O do not: the clock cannot know of them, and jumps. When all wait and no timer is left,
- * the function gets a `LoopExit` that names who waits for what. Greenlets that are still alive at the end are killed.
+ * the function gets a `LoopExit` that names who waits for what. Greenlets that are still alive at the end are killed, and
+ * their `finally` blocks run in virtual time, too.
  *
  * @returns What the function returns.
- * @throws What the function throws.
+ * @throws What the function throws; a `LoopExit` when a greenlet that was killed at the end waits for ever.
  * @throws {TypeError} When virtual time is running already.
  *
  * @example
@@ -77,23 +80,38 @@ export async function runVirtual<T>(fn: () => T | PromiseLike<T>): Promise<T> {
   const before = new Set(hub.live);
   const greenlet = new Greenlet<T>(fn);
   greenlet.name = "runVirtual";
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const cleanUp = new Greenlet(async () => {
+    for (;;) {
+      const left = ([...hub.live] as Greenlet[]).filter((g) => g !== cleanUp && !before.has(g));
+      if (left.length === 0) return;
+      await killAll(left); // those with `finally` blocks that wait still get their virtual time
+    }
+  });
   const report = hub.onError;
   hub.onError = (context, error) => {
-    if (context !== greenlet) report(context, error);
+    if (context !== greenlet && context !== cleanUp) report(context, error);
   };
+  let current: Greenlet<unknown> = greenlet;
   const restore = hub.replaceClock(
-    new VirtualClock(() => greenlet.throw(new LoopExit(describeBlocked()))),
+    new VirtualClock(() => current.throw(new LoopExit(describeBlocked()))),
   );
   try {
-    greenlet.rawlink(() => resolve());
-    greenlet.start();
-    await promise;
-    for (const other of hub.live as Set<Greenlet>) if (!before.has(other)) other.throw();
-    await hub.turn();
+    await ended(greenlet);
+    current = cleanUp;
+    await ended(cleanUp);
   } finally {
     restore();
     hub.onError = report;
   }
-  return await greenlet.get();
+  const result = await greenlet.get();
+  await cleanUp.get();
+  return result;
+}
+
+/** Starts a greenlet and waits for its end; whoever waits here is not in virtual time. */
+function ended(greenlet: Greenlet<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    greenlet.rawlink(() => resolve());
+    greenlet.start();
+  });
 }

@@ -1,0 +1,35 @@
+/**
+ * The workloads of the contestants as benches of `deno bench`.
+ *
+ * @module
+ */
+
+import type { Contestant } from "../peers/core_contestant.ts";
+
+/** What a group of benches has in common. */
+export interface BenchGroup {
+  /** Which workload. */
+  readonly workload: Exclude<keyof Contestant, "park">;
+  /** How many operations one iteration does. */
+  readonly operations: number;
+  /** How many iterations to make at least; for long ones, whose number would otherwise take minutes. */
+  readonly iterations?: number;
+}
+
+/** Registers one bench for each contestant that has the workload; the first is the baseline. */
+export function registerBenches(
+  { workload, operations, iterations }: BenchGroup,
+  contestants: Readonly<Record<string, Contestant>>,
+): void {
+  for (const [index, [name, contestant]] of Object.entries(contestants).entries()) {
+    const run = contestant[workload];
+    if (run === undefined) throw new TypeError(`Cannot bench ${name}: it has no ${workload}`);
+    Deno.bench({
+      name: `${workload} x ${operations}: ${name}`,
+      group: `${workload} x ${operations}`,
+      baseline: index === 0,
+      ...(iterations === undefined ? {} : { n: iterations, warmup: 1 }),
+      fn: () => run(operations),
+    });
+  }
+}
