@@ -60,3 +60,20 @@ export { Event } from "./sync/event.ts";
 export { Lock } from "./sync/lock.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions, StopIteration } from "./sync/queue.ts";
 export { type AcquireOptions, BoundedSemaphore, Semaphore } from "./sync/semaphore.ts";
+export { type Address, formatAddress, parseAddress, type ParsedAddress } from "./net/address.ts";
+export { BaseServer, type BaseServerOptions, type StopOptions } from "./net/base_server.ts";
+export { connect, type ConnectOptions, type TlsClientOptions } from "./net/connect.ts";
+export { type ReadLineOptions, Socket } from "./net/socket.ts";
+export { type StreamHandler, StreamServer, type StreamServerOptions } from "./net/stream_server.ts";
+export { type AccessLogEntry, formatAccessLog } from "./http/access_log.ts";
+export { type BodyChunk, type HttpResult, streamed, type StreamedBody } from "./http/body.ts";
+export { HttpError, WebSocketError } from "./http/errors.ts";
+export { type BodyOptions, readBytes, readJson, readText } from "./http/request_body.ts";
+export { type HttpApp, type HttpInfo, HttpServer, type HttpServerOptions } from "./http/server.ts";
+export {
+  upgradeWebSocket,
+  WebSocketConnection,
+  type WebSocketHandler,
+  type WebSocketMessage,
+  type WebSocketOptions,
+} from "./http/websocket.ts";

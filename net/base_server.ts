@@ -184,6 +184,7 @@ export abstract class BaseServer implements AsyncDisposable {
       const timeout = options.timeout === undefined ? this.stopTimeout : options.timeout;
       if (!await this.pool.join({ timeout })) {
         await this.pool.kill(undefined, { timeout: DYING_TIME });
+        await this.drain();
       }
     } finally {
       this.#markStopped();
@@ -205,6 +206,9 @@ export abstract class BaseServer implements AsyncDisposable {
 
   /** Stops listening; nothing new must come in afterwards. */
   protected abstract unlisten(): void | Promise<void>;
+
+  /** Called by `stop` when no handler is left, before the server counts as stopped. */
+  protected async drain(): Promise<void> {}
 
   #markStopped(): void {
     this.#state = "stopped";

@@ -97,9 +97,10 @@ export class Socket implements Deno.Conn {
    * @throws {Timeout} When none come in time.
    * @throws {RangeError} When `size` is not a positive integer.
    */
-  recv(size: number = LARGEST_READ, options?: WaitOptions): Promise<Uint8Array<ArrayBuffer>> {
-    if (!Number.isInteger(size) || size <= 0) return refuseSize(size, "a positive integer");
-    return this.#read(new Some(size), options);
+  recv(size?: number, options?: WaitOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const most = size ?? LARGEST_READ;
+    if (!Number.isInteger(most) || most <= 0) return refuseSize(most, "a positive integer");
+    return this.#read(new Some(most), options);
   }
 
   /** {@link Socket.recv} into a buffer of the caller; returns how many bytes were put there, 0 at the end. */

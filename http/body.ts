@@ -1,0 +1,171 @@
+/**
+ * What an app may return, and how it becomes a response.
+ *
+ * @module
+ */
+
+import { Queue, type StopIteration } from "../sync/queue.ts";
+
+/**
+ * A piece of a streamed body.
+ *
+ * @example
+ * ```ts
+ * import type { BodyChunk } from "@gevent/deno/http";
+ *
+ * const chunks: BodyChunk[] = ["text", new Uint8Array([1, 2, 3])];
+ * console.assert(chunks.length === 2);
+ * ```
+ */
+export type BodyChunk = string | Uint8Array;
+
+/**
+ * A body that is sent piece by piece as it comes: a generator, any iterable but an array, or a queue, which ends with
+ * `StopIteration` or when it is shut down.
+ *
+ * @example
+ * ```ts
+ * import type { StreamedBody } from "@gevent/deno/http";
+ *
+ * async function* count() {
+ *   for (let n = 0; n < 3; n++) yield `${n}\n`;
+ * }
+ * const body: StreamedBody = count();
+ * console.assert(Symbol.asyncIterator in body);
+ * ```
+ */
+export type StreamedBody =
+  | Iterable<BodyChunk>
+  | AsyncIterable<BodyChunk>
+  | Queue<BodyChunk | typeof StopIteration>;
+
+/**
+ * What an app may return: a `Response`; a text (`text/plain`); bytes; a streamed body (`text/plain`); nothing (204);
+ * anything else is sent as JSON, arrays included.
+ *
+ * @example
+ * ```ts
+ * import type { HttpResult } from "@gevent/deno/http";
+ *
+ * const results: HttpResult[] = ["Hello", { hello: "world" }, new Response("Hello"), undefined];
+ * console.assert(results.length === 4);
+ * ```
+ */
+export type HttpResult =
+  | Response
+  | StreamedBody
+  | string
+  | Uint8Array
+  | object
+  | number
+  | boolean
+  | null
+  | undefined;
+
+/** A streamed body with a head that says more than the default one. */
+class StreamedResponse {
+  readonly body: StreamedBody;
+  readonly init: ResponseInit;
+
+  constructor(body: StreamedBody, init: ResponseInit) {
+    this.body = body;
+    this.init = init;
+  }
+}
+
+/**
+ * A streamed body with a status and headers of its own.
+ *
+ * The body is produced in the greenlet of the request, which ends with it; when the client leaves, the greenlet is
+ * killed, so that the generator's `finally` blocks run.
+ *
+ * @example
+ * ```ts
+ * import { HttpServer, streamed } from "@gevent/deno/http";
+ * import { sleep } from "@gevent/deno";
+ *
+ * async function* page() {
+ *   yield "<p>Hello";
+ *   await sleep(1);
+ *   yield "World</p>";
+ * }
+ *
+ * await using server = new HttpServer("127.0.0.1:0", () => {
+ *   return streamed(page(), { headers: { "content-type": "text/html" } });
+ * }, { log: null });
+ * await server.start();
+ * const response = await fetch(server.url);
+ * console.assert(await response.text() === "<p>HelloWorld</p>");
+ * ```
+ */
+export function streamed(body: StreamedBody, init: ResponseInit = {}): object {
+  if (!isStreamed(body)) {
+    throw new TypeError(`Cannot stream what is not iterable: received ${Deno.inspect(body)}`);
+  }
+  return new StreamedResponse(body, init);
+}
+
+/** How an app's result is answered: at once, or with a head first and then piece by piece. */
+export type Answer =
+  | { readonly response: Response; readonly length: number | undefined }
+  | { readonly body: StreamedBody; readonly init: ResponseInit };
+
+const encoder = new TextEncoder();
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
+const JSON_TYPE = { "content-type": "application/json" };
+const BYTES = { "content-type": "application/octet-stream" };
+
+/** Makes the answer for what an app returned. */
+export function answerFor(result: HttpResult): Answer {
+  if (result instanceof Response) {
+    const length = result.headers.get("content-length");
+    return {
+      response: result,
+      length: result.body === null ? 0 : length === null ? undefined : Number(length),
+    };
+  }
+  if (result instanceof StreamedResponse) {
+    return {
+      body: result.body,
+      init: { ...result.init, headers: withDefault(result.init.headers) },
+    };
+  }
+  if (typeof result === "string") return bytes(encoder.encode(result), TEXT);
+  if (result === undefined || result === null) {
+    return { response: new Response(null, { status: 204 }), length: 0 };
+  }
+  if (result instanceof Uint8Array) return bytes(result as Uint8Array<ArrayBuffer>, BYTES);
+  if (isStreamed(result)) return { body: result, init: { headers: TEXT } };
+  const text = JSON.stringify(result);
+  if (text === undefined) {
+    throw new TypeError(`Cannot send as JSON what the app returned: ${Deno.inspect(result)}`);
+  }
+  return bytes(encoder.encode(text), JSON_TYPE);
+}
+
+/** The pieces of a streamed body, as bytes, one by one. */
+export async function* chunksOf(body: StreamedBody): AsyncGenerator<Uint8Array, void, void> {
+  for await (const chunk of body as AsyncIterable<BodyChunk>) {
+    if (typeof chunk !== "string" && !(chunk instanceof Uint8Array)) {
+      throw new TypeError(
+        `Cannot send as a piece of a body what is not text or bytes: ${Deno.inspect(chunk)}`,
+      );
+    }
+    if (chunk.length > 0) yield typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+  }
+}
+
+function bytes(content: Uint8Array<ArrayBuffer>, headers: HeadersInit): Answer {
+  return { response: new Response(content, { headers }), length: content.length };
+}
+
+function withDefault(given: HeadersInit | undefined): Headers {
+  const headers = new Headers(given);
+  if (!headers.has("content-type")) headers.set("content-type", TEXT["content-type"]);
+  return headers;
+}
+
+function isStreamed(value: unknown): value is StreamedBody {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return value instanceof Queue || Symbol.asyncIterator in value || Symbol.iterator in value;
+}

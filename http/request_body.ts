@@ -1,0 +1,111 @@
+/**
+ * Reading the body of a request, with a limit.
+ *
+ * @module
+ */
+
+import type { WaitOptions } from "../core/suspend.ts";
+import { each } from "../core/until.ts";
+import { HttpError } from "./errors.ts";
+
+/**
+ * What the functions that read a body take.
+ *
+ * @example
+ * ```ts
+ * import { type BodyOptions, readText } from "@gevent/deno/http";
+ *
+ * const options: BodyOptions = { limit: 10 };
+ * const request = new Request("http://localhost/", { method: "POST", body: "short" });
+ * console.assert(await readText(request, options) === "short");
+ * ```
+ */
+export interface BodyOptions extends WaitOptions {
+  /** How many bytes it may have; default 1 MiB. */
+  readonly limit?: number;
+}
+
+const DEFAULT_LIMIT = 1024 * 1024;
+
+/**
+ * Reads the whole body of a request as bytes.
+ *
+ * @throws {HttpError} 413 when it is longer than `options.limit`; it is not read further than that.
+ * @throws {Timeout} When it does not come in time; the time counts for each piece of it.
+ *
+ * @example
+ * ```ts
+ * import { readBytes } from "@gevent/deno/http";
+ *
+ * const request = new Request("http://localhost/", { method: "POST", body: "abc" });
+ * console.assert((await readBytes(request)).length === 3);
+ * ```
+ */
+export async function readBytes(
+  request: Request,
+  options: BodyOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { limit = DEFAULT_LIMIT } = options;
+  const tooLong = (): HttpError => new HttpError(413, `The body is longer than ${limit} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLong();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  if (request.body !== null) {
+    for await (const chunk of each(request.body, options)) {
+      length += chunk.length;
+      if (length > limit) throw tooLong();
+      chunks.push(chunk);
+    }
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/**
+ * Reads the whole body of a request as text, which must be UTF-8; see {@link readBytes}.
+ *
+ * @throws {HttpError} 413 when it is too long, 400 when it is not UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { readText } from "@gevent/deno/http";
+ *
+ * const request = new Request("http://localhost/", { method: "POST", body: "hello" });
+ * console.assert(await readText(request) === "hello");
+ * ```
+ */
+export async function readText(request: Request, options?: BodyOptions): Promise<string> {
+  const bytes = await readBytes(request, options);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new HttpError(400, `The body is not UTF-8: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads the whole body of a request as JSON; see {@link readBytes}.
+ *
+ * @throws {HttpError} 413 when it is too long, 400 when it is not JSON.
+ *
+ * @example
+ * ```ts
+ * import { readJson } from "@gevent/deno/http";
+ *
+ * const request = new Request("http://localhost/", { method: "POST", body: '{"n": 1}' });
+ * console.assert((await readJson(request) as { n: number }).n === 1);
+ * ```
+ */
+export async function readJson(request: Request, options?: BodyOptions): Promise<unknown> {
+  const text = await readText(request, options);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpError(400, "The body is not JSON");
+  }
+}
