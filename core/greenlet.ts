@@ -7,6 +7,7 @@
 import { GreenletExit, Interrupt } from "./errors.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import { type Link, type Linkable, Links, requireFunction } from "./links.ts";
+import type { ListNode } from "./linked_list.ts";
 import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
 import { Timeout } from "./timeout.ts";
@@ -76,6 +77,7 @@ const NO_ARGS: readonly unknown[] = [];
 /** The values of greenlet-local variables, made on first use; `undefined` once the greenlet has ended. */
 export let localsOf: (greenlet: Greenlet) => WeakMap<object, object> | undefined;
 let letRun: (greenlet: Greenlet) => void;
+let callEnded: (greenlet: Greenlet) => void;
 
 /** A greenlet's place in the run queue, or its timer, before it runs for the first time. */
 class Start implements Runnable, TimerTarget {
@@ -102,6 +104,18 @@ const rememberResolve = (resolve: () => void): void => {
   executorResolve = resolve;
 };
 
+/** What a group keeps with a greenlet that is in it; a greenlet is in few groups, so they are simply chained. */
+export interface Membership {
+  /** The group. */
+  readonly group: object;
+  /** The membership in another group. */
+  next: Membership | undefined;
+}
+
+/** The first membership of a greenlet. */
+export let firstMembership: (greenlet: Greenlet) => Membership | undefined;
+/** Replaces the first membership of a greenlet. */
+export let setFirstMembership: (greenlet: Greenlet, membership: Membership | undefined) => void;
 /** The root scope of a greenlet; `undefined` before its first turn. */
 export let scopeOf: (greenlet: Greenlet) => Scope | undefined;
 /** The greenlet object of code outside every greenlet. */
@@ -147,6 +161,9 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   #outcome: unknown;
   #links: Links<Greenlet<unknown>> | undefined;
   #killedBy: unknown;
+  #membership: Membership | undefined;
+  /** Its place among the living. */
+  #place: ListNode<object> | undefined;
   #parent: Greenlet | undefined;
   #name: string | undefined;
   #id: number | undefined;
@@ -155,6 +172,9 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
 
   static {
     scopeOf = (greenlet) => greenlet.#scope;
+    firstMembership = (greenlet) => greenlet.#membership;
+    setFirstMembership = (greenlet, membership) => void (greenlet.#membership = membership);
+    callEnded = (greenlet) => greenlet.ended();
     letRun = (greenlet) => greenlet.#letRun();
     localsOf = (greenlet) =>
       greenlet.#status === "done" ? undefined : greenlet.#locals ??= new WeakMap();
@@ -263,7 +283,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     return this.#id;
   }
 
-  /** The greenlet that started it: gevent's `spawning_greenlet`. */
+  /** The greenlet that started it, until it ends: gevent's `spawning_greenlet`. */
   get parent(): Greenlet | undefined {
     return this.#parent;
   }
@@ -369,6 +389,12 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     this.#links?.unlink(target);
   }
 
+  /**
+   * Called once when it has ended, in whichever way, even if it never ran; it cannot block. For
+   * subclasses that have to see to something in any case; others use {@link Greenlet.link}.
+   */
+  protected ended(): void {}
+
   /** The end of an `await using` block: kills it and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
@@ -384,7 +410,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   #schedule(): Start {
     this.#parent = scopeOfCaller().root.owner as Greenlet;
     this.#status = "scheduled";
-    hub.live.add(this as Greenlet);
+    this.#place = hub.live.add(this as Greenlet);
     // The reaction keeps the AsyncLocalStorage values of the caller for the body, at no cost. The scope is entered only
     // when it runs: many greenlets end in their first turn, and entering is the most expensive part of a greenlet.
     void new Promise<void>(rememberResolve).then(() =>
@@ -451,7 +477,10 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     this.#args = NO_ARGS;
     this.#locals = undefined;
     if (this.#id !== undefined) hub.releaseId(this.#id);
-    hub.live.delete(this as Greenlet);
+    if (this.#place !== undefined) hub.live.remove(this.#place);
+    this.#place = undefined;
+    // Or a chain of greenlets that each start the next one would never be collected.
+    this.#parent = undefined;
     const scope = this.#scope;
     if (scope !== undefined) {
       this.#scope = undefined;
@@ -460,6 +489,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       if (hub.running === scope) hub.running = null;
     }
     if (!this.successful) hub.handleError(this, outcome);
+    hub.runCallback(callEnded, this as Greenlet);
     this.#links?.notify();
   }
 

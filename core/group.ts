@@ -4,9 +4,16 @@
  * @module
  */
 
-import { Greenlet, type KillOptions } from "./greenlet.ts";
+import {
+  firstMembership,
+  Greenlet,
+  type KillOptions,
+  type Membership,
+  setFirstMembership,
+} from "./greenlet.ts";
 import { imap, type ImapOptions, imapUnordered, type Items } from "./imap.ts";
 import { joinAll } from "./join.ts";
+import { LinkedList, type ListNode } from "./linked_list.ts";
 import { requireFunction } from "./links.ts";
 import { getCurrent } from "./spawn.ts";
 import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "./suspend.ts";
@@ -53,8 +60,7 @@ export interface GroupJoinOptions extends WaitOptions {
  * ```
  */
 export class Group implements AsyncDisposable {
-  readonly #members = new Set<Greenlet<unknown>>();
-  readonly #dying = new Set<Greenlet<unknown>>();
+  readonly #members: LinkedList<Greenlet<unknown>> = new LinkedList();
   readonly #joiners: WaitQueue<boolean> = new WaitQueue();
   readonly #onEnd = (greenlet: Greenlet<unknown>): void => this.discard(greenlet);
 
@@ -70,12 +76,12 @@ export class Group implements AsyncDisposable {
 
   /** Whether a greenlet is a member. */
   has(greenlet: Greenlet<unknown>): boolean {
-    return this.#members.has(greenlet);
+    return this.#membershipOf(greenlet) !== undefined;
   }
 
   /** The members, in the order in which they came in. */
   [Symbol.iterator](): IterableIterator<Greenlet<unknown>> {
-    return this.#members.values();
+    return this.#members[Symbol.iterator]();
   }
 
   /** Whether `spawn` would have to wait; never, for a plain group. */
@@ -95,8 +101,10 @@ export class Group implements AsyncDisposable {
 
   /** Forgets a greenlet, which goes on running. */
   discard(greenlet: Greenlet<unknown>): void {
-    if (!this.#members.delete(greenlet)) return;
-    this.#dying.delete(greenlet);
+    const membership = this.#membershipOf(greenlet);
+    if (membership === undefined) return;
+    this.#members.remove(membership.place);
+    forget(greenlet, membership);
     greenlet.unlink(this.#onEnd);
     this.released();
     if (this.#members.size === 0) this.#joiners.resumeAll(true);
@@ -106,6 +114,14 @@ export class Group implements AsyncDisposable {
   async start(greenlet: Greenlet<unknown>, options?: WaitOptions): Promise<void> {
     await this.add(greenlet, options);
     greenlet.start();
+  }
+
+  /** Adds a greenlet and starts it if that is possible without waiting; says whether it was. */
+  tryStart(greenlet: Greenlet<unknown>): boolean {
+    if (this.full) return false;
+    this.track(greenlet);
+    greenlet.start();
+    return true;
   }
 
   /**
@@ -163,8 +179,9 @@ export class Group implements AsyncDisposable {
 
   /** Raises an exception in one member, unless this was done before; does not wait. gevent's `killone`. */
   killOne(greenlet: Greenlet<unknown>, exception?: unknown): void {
-    if (!this.#members.has(greenlet) || this.#dying.has(greenlet)) return;
-    this.#dying.add(greenlet);
+    const membership = this.#membershipOf(greenlet);
+    if (membership === undefined || membership.dying) return;
+    membership.dying = true;
     greenlet.throw(exception);
   }
 
@@ -177,7 +194,7 @@ export class Group implements AsyncDisposable {
     ...args: A
   ): Promise<T> {
     requireFunction(fn, "fn");
-    if (this.#members.has(getCurrent())) return await fn(...args);
+    if (this.has(getCurrent())) return await fn(...args);
     const greenlet = await this.spawn(fn, ...args);
     return await greenlet.get();
   }
@@ -256,12 +273,43 @@ export class Group implements AsyncDisposable {
         `Cannot add to a group what is not a greenlet: received ${Deno.inspect(greenlet)}`,
       );
     }
-    if (this.#members.has(greenlet)) return false;
-    this.#members.add(greenlet);
+    if (this.has(greenlet)) return false;
+    new GroupMembership(this, greenlet, this.#members.add(greenlet));
     greenlet.rawlink(this.#onEnd);
     return true;
   }
 
   /** Called after a member has left. */
   protected released(): void {}
+
+  #membershipOf(greenlet: Greenlet<unknown>): GroupMembership | undefined {
+    let membership = firstMembership(greenlet);
+    while (membership !== undefined && membership.group !== this) membership = membership.next;
+    return membership as GroupMembership | undefined;
+  }
+}
+
+/** That a greenlet is in a group; kept with the greenlet, so that asking costs no table. */
+class GroupMembership implements Membership {
+  readonly group: Group;
+  readonly place: ListNode<Greenlet<unknown>>;
+  next: Membership | undefined;
+  /** Whether the group has killed it. */
+  dying = false;
+
+  constructor(group: Group, greenlet: Greenlet<unknown>, place: ListNode<Greenlet<unknown>>) {
+    this.group = group;
+    this.place = place;
+    this.next = firstMembership(greenlet);
+    setFirstMembership(greenlet, this);
+  }
+}
+
+/** Takes a membership out of the chain of its greenlet. */
+function forget(greenlet: Greenlet<unknown>, membership: Membership): void {
+  const first = firstMembership(greenlet);
+  if (first === membership) return setFirstMembership(greenlet, membership.next);
+  let before = first;
+  while (before !== undefined && before.next !== membership) before = before.next;
+  if (before !== undefined) before.next = membership.next;
 }

@@ -35,11 +35,14 @@ export interface Link<S> {
   readonly given: unknown;
 }
 
+/** From this many links on, finding one to remove must not take longer the more there are. */
+const MANY = 8;
+
 /** The links of one object, called in the order they were added. */
 export class Links<S> implements Runnable {
   readonly #source: S;
-  // Most objects have no link or one; a Set keeps the order under removal while it is being gone over.
-  #links: Link<S> | Set<Link<S>> | undefined;
+  // Nearly all objects have no link, one or two: those must be cheap.
+  #links: Link<S> | Link<S>[] | Set<Link<S>> | undefined;
   #queued = false;
 
   /** `source` is what the callbacks are called with. */
@@ -49,31 +52,42 @@ export class Links<S> implements Runnable {
 
   /** How many there are. */
   get size(): number {
-    if (this.#links === undefined) return 0;
-    return this.#links instanceof Set ? this.#links.size : 1;
+    const links = this.#links;
+    if (links === undefined) return 0;
+    if (links instanceof Set) return links.size;
+    return Array.isArray(links) ? links.length : 1;
   }
 
   /** Adds a callback; what it returns is for {@link Links.delete}. */
   add(call: (source: S) => void, given: unknown = call): Link<S> {
     const link: Link<S> = { call, given };
-    if (this.#links === undefined) this.#links = link;
-    else if (this.#links instanceof Set) this.#links.add(link);
-    else this.#links = new Set([this.#links, link]);
+    const links = this.#links;
+    if (links === undefined) this.#links = link;
+    else if (links instanceof Set) links.add(link);
+    else if (!Array.isArray(links)) this.#links = [links, link];
+    else if (links.push(link) > MANY) this.#links = new Set(links);
     return link;
   }
 
   /** Removes one link. */
   delete(link: Link<S>): void {
-    if (this.#links === link) this.#links = undefined;
-    else if (this.#links instanceof Set) this.#links.delete(link);
+    const links = this.#links;
+    if (links === link) {
+      this.#links = undefined;
+    } else if (links instanceof Set) {
+      links.delete(link);
+    } else if (Array.isArray(links)) {
+      const at = links.indexOf(link);
+      if (at !== -1) links.splice(at, 1);
+    }
   }
 
   /** Removes the first link that was made for `given`. */
   unlink(given: unknown): void {
-    if (this.#links instanceof Set) {
-      for (const link of this.#links) if (link.given === given) return this.delete(link);
-    } else if (this.#links?.given === given) {
-      this.#links = undefined;
+    const links = this.#links;
+    if (links === undefined) return;
+    for (const link of links instanceof Set || Array.isArray(links) ? links : [links]) {
+      if (link.given === given) return this.delete(link);
     }
   }
 
@@ -87,19 +101,28 @@ export class Links<S> implements Runnable {
   /** The hub entry behind {@link Links.notify}. */
   run(): void {
     this.#queued = false;
-    const links = this.#links;
-    if (links instanceof Set) {
-      for (const link of links) this.#call(link);
-    } else if (links !== undefined) {
-      this.#call(links);
-      // A callback that linked another one has turned the single link into a set.
-      if (this.#links !== undefined) this.run();
+    for (let link = this.#first(); link !== undefined; link = this.#first()) {
+      this.delete(link);
+      this.#call(link);
     }
   }
 
+  /** Links may be added and removed while others are called, so the list is looked at afresh each time. */
+  #first(): Link<S> | undefined {
+    const links = this.#links;
+    if (links instanceof Set) {
+      // Gone over in one go: looking for the first of a Set again and again takes longer and longer.
+      for (const link of links) {
+        links.delete(link);
+        this.#call(link);
+      }
+      return undefined;
+    }
+    return Array.isArray(links) ? links[0] : links;
+  }
+
   #call(link: Link<S>): void {
-    this.delete(link);
-    hub.runCallback(() => link.call(this.#source));
+    hub.runCallback(link.call as (source: unknown) => void, this.#source);
   }
 }
 

@@ -15,6 +15,7 @@
 import { type Clock, ioTurn, SystemClock } from "./clock.ts";
 import { Deque } from "./deque.ts";
 import type { Hub } from "./hub.ts";
+import { LinkedList } from "./linked_list.ts";
 import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
 
 /** An entry of the run queue. */
@@ -48,7 +49,7 @@ const rememberResolve = (resolve: () => void): void => {
 /** The engine behind the public {@link Hub}; one for each isolate. */
 export class Scheduler implements Hub {
   /** The greenlets that have been started and have not ended, in the order in which they were started. */
-  readonly live: Set<object> = new Set();
+  readonly live: LinkedList<object> = new LinkedList();
   /** Root scope of the greenlet that was let run and has not parked since; `null` when there is none. */
   running: object | null = null;
   /** Whether a hub callback is on the stack: blocking is impossible there. */
@@ -119,12 +120,12 @@ export class Scheduler implements Hub {
     this.enqueue({ run: () => this.runCallback(callback) });
   }
 
-  /** Runs a function as a hub callback: it cannot block, and its error is reported. */
-  runCallback(callback: () => void): void {
+  /** Calls a function as a hub callback: it cannot block, and its error is reported. */
+  runCallback<T>(callback: (argument: T) => void, argument?: T): void {
     const outer = this.inCallback;
     this.inCallback = true;
     try {
-      callback();
+      callback(argument as T);
     } catch (error) {
       this.handleError(callback, error);
     } finally {

@@ -2,13 +2,14 @@
  * Scopes: what is carried across every `await`, and what an interrupt is aimed at.
  *
  * A greenlet has a root scope; `withTimeout` and task groups open child scopes under it, so that an interrupt hits only
- * the waits begun inside, even when one greenlet runs several promises at once. The current scope travels in one
- * `AsyncLocalStorage`, entered exactly once for each scope: entering costs some 300 ns, reading next to nothing.
+ * the waits begun inside, even when one greenlet runs several promises at once. The current scope travels with the flow
+ * of control; it is entered exactly once for each scope, as entering costs far more than reading.
  *
  * @module
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { type ContextCarrier, makeCarrier, runtimeInternals } from "./context.ts";
+import { LinkedList, type ListNode } from "./linked_list.ts";
 
 /** A parked wait, as seen by the scope it was begun in. */
 export interface ScopeMember {
@@ -36,21 +37,18 @@ export class Scope {
   /** Waits parked here: none, the only one, or several. */
   members: ScopeMember | ScopeMember[] | null = null;
   /** Child scopes that are open, or still have waits parked in them. */
-  children: ScopeList | null = null;
+  children: LinkedList<Scope> | null = null;
   /** Interrupts that found no wait to hit; raised by the next waits. */
   pending: unknown[] | null = null;
   /** Whether the code that runs here has left it. */
   closed = false;
-  /** Links of the list this scope is in: its parent's children, or the hub's live greenlets. */
-  nextSibling: Scope | null = null;
-  /** See {@link Scope.nextSibling}. */
-  previousSibling: Scope | null = null;
+  #place: ListNode<Scope> | null = null;
 
   /** Opens a scope inside `parent`, or the root scope of a greenlet. */
   constructor(parent: Scope | null) {
     this.parent = parent;
     this.root = parent === null ? this : parent.root;
-    if (parent !== null) (parent.children ??= new ScopeList()).add(this);
+    if (parent !== null) this.#place = (parent.children ??= new LinkedList()).add(this);
   }
 
   /** Lists a wait that was begun here. */
@@ -90,9 +88,9 @@ export class Scope {
     const parent = this.parent;
     if (
       parent === null || this.members !== null ||
-      (this.children !== null && this.children.head !== null)
+      (this.children !== null && this.children.size > 0)
     ) return;
-    parent.children!.delete(this);
+    if (this.#place !== null) parent.children!.remove(this.#place);
     if (parent.closed) parent.close();
   }
 
@@ -118,7 +116,7 @@ export class Scope {
       hit = true;
     }
     if (this.children !== null) {
-      for (const child of [...this.children]) {
+      for (const child of this.children) {
         if (child.#interruptParked(error, since)) hit = true;
       }
     }
@@ -155,42 +153,8 @@ export class Scope {
   }
 }
 
-/** A list of scopes with constant-time removal. */
-export class ScopeList {
-  /** The first scope. */
-  head: Scope | null = null;
-  #tail: Scope | null = null;
-
-  /** Appends a scope that is in no list. */
-  add(scope: Scope): void {
-    scope.previousSibling = this.#tail;
-    if (this.#tail === null) this.head = scope;
-    else this.#tail.nextSibling = scope;
-    this.#tail = scope;
-  }
-
-  /** Takes a scope out; does nothing when it is not in this list. */
-  delete(scope: Scope): void {
-    if (this.head !== scope && scope.previousSibling === null) return;
-    if (scope.previousSibling === null) this.head = scope.nextSibling;
-    else scope.previousSibling.nextSibling = scope.nextSibling;
-    if (scope.nextSibling === null) this.#tail = scope.previousSibling;
-    else scope.nextSibling.previousSibling = scope.previousSibling;
-    scope.nextSibling = scope.previousSibling = null;
-  }
-
-  /** Goes over the scopes in the order they were added. */
-  *[Symbol.iterator](): IterableIterator<Scope> {
-    for (let scope = this.head; scope !== null;) {
-      const next = scope.nextSibling;
-      yield scope;
-      scope = next;
-    }
-  }
-}
-
 /** Carries the current scope; outside every greenlet it is empty. */
-export const currentScope: AsyncLocalStorage<Scope> = new AsyncLocalStorage<Scope>();
+export const currentScope: ContextCarrier<Scope> = makeCarrier(runtimeInternals());
 
 /** The scope of code that runs outside every greenlet. */
 export const mainScope: Scope = new Scope(null);

@@ -100,6 +100,8 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
   nextInList: Wait<T> | null = null;
   /** See {@link Wait.list}. */
   previousInList: Wait<T> | null = null;
+  /** What whoever parks here brings along, such as the item of a blocked `put`. */
+  brought: unknown = undefined;
   /** What limits the wait: a timer, a timeout object, an abort signal. */
   limit: WaitLimit<T> | null = null;
 

@@ -5,12 +5,12 @@
  */
 
 import { GreenletExit } from "../core/errors.ts";
-import { getCurrent } from "../core/spawn.ts";
+import { Greenlet } from "../core/greenlet.ts";
 import { parkWait } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import type { AccessLogEntry } from "./access_log.ts";
-import { answerFor, chunksOf, type StreamedBody } from "./body.ts";
+import { answerFor, chunksOf, lengthOf, type StreamedBody } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { HttpApp, HttpInfo } from "./server.ts";
 import { upgradeOf } from "./websocket.ts";
@@ -20,30 +20,33 @@ const ROOM: WaitKind<void> = { name: "the client to take more of the body" };
 /** How many bytes of a streamed body may wait for the client before its producer has to. */
 const HIGH_WATER_MARK = 65536;
 
-/** Runs the app for one request and sees to it that there is exactly one answer. */
-export class Exchange {
+/** The greenlet of one request: runs the app and sees to it that there is exactly one answer. */
+export class Exchange extends Greenlet<void> {
   readonly #app: HttpApp;
   readonly #request: Request;
   readonly #info: HttpInfo;
   readonly #resolve: (response: Response) => void;
+  readonly #log: ((entry: AccessLogEntry) => void) | null;
   /** Read at the beginning: the runtime forgets about a request that has been answered. */
   readonly #origin: { address: string; requestLine: string; begun: number } | undefined;
   #status = 0;
   #length: number | undefined;
 
-  /** `resolve` takes the response to the runtime; `logged` says that {@link Exchange.logEntry} will be asked for. */
+  /** `resolve` takes the response to the runtime; `log` is told of it once all has been sent, as far as we know. */
   constructor(
     app: HttpApp,
     request: Request,
     info: HttpInfo,
     resolve: (response: Response) => void,
-    logged: boolean,
+    log: ((entry: AccessLogEntry) => void) | null,
   ) {
+    super();
     this.#app = app;
     this.#request = request;
     this.#info = info;
     this.#resolve = resolve;
-    if (!logged) return;
+    this.#log = log;
+    if (log === null) return;
     const { remoteAddr } = info;
     const { pathname, search } = new URL(request.url);
     this.#origin = {
@@ -53,35 +56,37 @@ export class Exchange {
     };
   }
 
-  /** What the greenlet of the request does; ends when the whole body has been handed on. */
-  async run(): Promise<void> {
+  /** Ends when the whole body has been handed on. */
+  override async run(): Promise<void> {
     try {
       const result = await this.#app(this.#request, this.#info);
       const answer = answerFor(result);
-      if ("body" in answer) return await this.#stream(answer.body, answer.init);
-      this.#respond(answer.response, answer.length);
-      await upgradeOf(answer.response)?.run();
+      if (!(answer instanceof Response)) return await this.#stream(answer.body, answer.init);
+      this.#respond(answer, this.#log === null ? undefined : lengthOf(result, answer));
+      const upgrade = upgradeOf(answer);
+      if (upgrade !== undefined) await upgrade.run();
     } catch (error) {
       if (!(error instanceof HttpError) || this.#status !== 0) throw error;
       this.#respondWithText(error.status, error.message);
     }
   }
 
-  /** The server has no room for the request. */
+  /** The server has no room for the request: it is answered without ever running. */
   refuse(): void {
     this.#respondWithText(503, "Service Unavailable");
+    this.throw();
   }
 
-  /** The greenlet has ended, with or without an error: if there was no answer, there is one now. */
-  finish(error: unknown): void {
-    // The client learns that it is not its fault, and nothing more.
-    if (this.#status !== 0) return;
-    if (error === undefined) this.#respondWithText(503, "Service Unavailable");
-    else this.#respondWithText(500, "Internal Server Error");
+  /** If there was no answer, there is one now; the client learns that it is not its fault, and nothing more. */
+  protected override ended(): void {
+    if (this.#status === 0) {
+      if (this.successful) this.#respondWithText(503, "Service Unavailable");
+      else this.#respondWithText(500, "Internal Server Error");
+    }
+    if (this.#log !== null) this.#log(this.#logEntry());
   }
 
-  /** What the access log wants to know. */
-  logEntry(): AccessLogEntry {
+  #logEntry(): AccessLogEntry {
     const { address, requestLine, begun } = this.#origin!;
     return {
       address,
@@ -106,7 +111,6 @@ export class Exchange {
 
   /** Produces the body here, in the greenlet of the request, at the pace at which the client takes it. */
   async #stream(body: StreamedBody, init: ResponseInit): Promise<void> {
-    const producer = getCurrent();
     const waitingForRoom = new WaitQueue<void>();
     let gone = false;
     let controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -115,7 +119,7 @@ export class Exchange {
       pull: () => void waitingForRoom.resumeAll(undefined),
       cancel: () => {
         gone = true;
-        producer.throw(new GreenletExit("The client has left"));
+        this.throw(new GreenletExit("The client has left"));
       },
     }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }));
     this.#respond(new Response(stream, init), 0);

@@ -106,41 +106,44 @@ export function streamed(body: StreamedBody, init: ResponseInit = {}): object {
 }
 
 /** How an app's result is answered: at once, or with a head first and then piece by piece. */
-export type Answer =
-  | { readonly response: Response; readonly length: number | undefined }
-  | { readonly body: StreamedBody; readonly init: ResponseInit };
+export type Answer = Response | { readonly body: StreamedBody; readonly init: ResponseInit };
 
 const encoder = new TextEncoder();
-const TEXT = { "content-type": "text/plain; charset=utf-8" };
-const JSON_TYPE = { "content-type": "application/json" };
-const BYTES = { "content-type": "application/octet-stream" };
+const TEXT = "text/plain;charset=UTF-8";
+const JSON_HEADERS = { "content-type": "application/json" };
+const BYTES_HEADERS = { "content-type": "application/octet-stream" };
 
 /** Makes the answer for what an app returned. */
 export function answerFor(result: HttpResult): Answer {
-  if (result instanceof Response) {
-    const length = result.headers.get("content-length");
-    return {
-      response: result,
-      length: result.body === null ? 0 : length === null ? undefined : Number(length),
-    };
-  }
+  if (result instanceof Response) return result;
+  // The runtime sets the type of a text by itself, and has a short way for it.
+  if (typeof result === "string") return new Response(result);
+  if (result === undefined || result === null) return new Response(null, { status: 204 });
   if (result instanceof StreamedResponse) {
     return {
       body: result.body,
       init: { ...result.init, headers: withDefault(result.init.headers) },
     };
   }
-  if (typeof result === "string") return bytes(encoder.encode(result), TEXT);
-  if (result === undefined || result === null) {
-    return { response: new Response(null, { status: 204 }), length: 0 };
+  if (result instanceof Uint8Array) {
+    return new Response(result as Uint8Array<ArrayBuffer>, { headers: BYTES_HEADERS });
   }
-  if (result instanceof Uint8Array) return bytes(result as Uint8Array<ArrayBuffer>, BYTES);
-  if (isStreamed(result)) return { body: result, init: { headers: TEXT } };
+  if (isStreamed(result)) return { body: result, init: { headers: { "content-type": TEXT } } };
   const text = JSON.stringify(result);
   if (text === undefined) {
     throw new TypeError(`Cannot send as JSON what the app returned: ${Deno.inspect(result)}`);
   }
-  return bytes(encoder.encode(text), JSON_TYPE);
+  return new Response(text, { headers: JSON_HEADERS });
+}
+
+/** How long the body of what an app returned is, as far as that can be told; for the access log. */
+export function lengthOf(result: HttpResult, response: Response): number | undefined {
+  if (response.body === null) return 0;
+  if (typeof result === "string") return encoder.encode(result).length;
+  if (result instanceof Uint8Array) return result.length;
+  const declared = response.headers.get("content-length");
+  if (declared !== null) return Number(declared);
+  return result instanceof Response ? undefined : encoder.encode(JSON.stringify(result)).length;
 }
 
 /** The pieces of a streamed body, as bytes, one by one. */
@@ -155,13 +158,9 @@ export async function* chunksOf(body: StreamedBody): AsyncGenerator<Uint8Array, 
   }
 }
 
-function bytes(content: Uint8Array<ArrayBuffer>, headers: HeadersInit): Answer {
-  return { response: new Response(content, { headers }), length: content.length };
-}
-
 function withDefault(given: HeadersInit | undefined): Headers {
   const headers = new Headers(given);
-  if (!headers.has("content-type")) headers.set("content-type", TEXT["content-type"]);
+  if (!headers.has("content-type")) headers.set("content-type", TEXT);
   return headers;
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Greenlet } from "../core/greenlet.ts";
 import { requireFunction } from "../core/links.ts";
 import { hub } from "../core/scheduler.ts";
 import { withTimeout } from "../core/timeout.ts";
@@ -98,7 +97,7 @@ const CUTTING_TIME = 500;
 export class HttpServer extends BaseServer {
   readonly #app: HttpApp;
   readonly #options: HttpServerOptions;
-  readonly #log: ((line: string, entry: AccessLogEntry) => void) | null;
+  readonly #logEntry: ((entry: AccessLogEntry) => void) | null;
   readonly #cut: AbortController = new AbortController();
   #server: Deno.HttpServer | undefined;
   #drained: Promise<void> | undefined;
@@ -117,7 +116,8 @@ export class HttpServer extends BaseServer {
     }
     this.#app = app;
     this.#options = options;
-    this.#log = options.log === undefined ? (line) => console.error(line) : options.log;
+    const { log = (line: string): void => console.error(line) } = options;
+    this.#logEntry = log === null ? null : (entry) => log(formatAccessLog(entry), entry);
   }
 
   /**
@@ -172,29 +172,20 @@ export class HttpServer extends BaseServer {
 
   #answer(request: Request, info: HttpInfo): Promise<Response> {
     const { promise, resolve } = Promise.withResolvers<Response>();
-    const log = this.#log;
-    const exchange = new Exchange(this.#app, request, info, resolve, log !== null);
-    const greenlet = new Greenlet(() => exchange.run());
-    greenlet.rawlink(() => {
-      exchange.finish(greenlet.exception);
-      if (log === null) return;
-      const entry = exchange.logEntry();
-      log(formatAccessLog(entry), entry);
-    });
+    const exchange = new Exchange(this.#app, request, info, resolve, this.#logEntry);
     if (this.#options.killOnDisconnect) {
-      request.signal.addEventListener("abort", () => greenlet.throw());
+      request.signal.addEventListener("abort", () => exchange.throw());
     }
-    if (this.pool.full) void this.#startLater(greenlet, exchange);
-    else void this.pool.start(greenlet);
+    if (!this.pool.tryStart(exchange)) void this.#startLater(exchange);
     return promise;
   }
 
-  async #startLater(greenlet: Greenlet<void>, exchange: Exchange): Promise<void> {
+  async #startLater(exchange: Exchange): Promise<void> {
     const { maxWaiting = 1000 } = this.#options;
     if (this.#waiting >= maxWaiting) return exchange.refuse();
     this.#waiting++;
     try {
-      await this.pool.start(greenlet);
+      await this.pool.start(exchange);
     } finally {
       this.#waiting--;
     }

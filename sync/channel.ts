@@ -7,7 +7,7 @@
 import { Empty, Full } from "../core/errors.ts";
 import { checkpoint, completed, parkWait } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
-import type { Wait, WaitKind } from "../core/waiter.ts";
+import type { WaitKind } from "../core/waiter.ts";
 import type { QueueWaitOptions } from "./queue.ts";
 import { StopIteration } from "./queue.ts";
 
@@ -38,7 +38,6 @@ const PUT: WaitKind<void> = {
 export class Channel<T> implements AsyncIterable<T> {
   readonly #getters: WaitQueue<T> = new WaitQueue();
   readonly #putters: WaitQueue<void> = new WaitQueue();
-  readonly #putting: Map<Wait<void>, { readonly item: T }> = new Map();
 
   /** Always 0: it stores nothing. */
   get qsize(): number {
@@ -77,8 +76,7 @@ export class Channel<T> implements AsyncIterable<T> {
     return parkWait<void>(
       (wait) => {
         this.#putters.add(wait);
-        this.#putting.set(wait, { item });
-        return () => void this.#putting.delete(wait);
+        wait.brought = item;
       },
       options,
       PUT,
@@ -135,8 +133,7 @@ export class Channel<T> implements AsyncIterable<T> {
 
   #take(): T {
     const wait = this.#putters.first!;
-    const { item } = this.#putting.get(wait)!;
-    this.#putting.delete(wait);
+    const item = wait.brought as T;
     wait.resume(undefined);
     return item;
   }

@@ -11,7 +11,7 @@ import { Deque } from "../core/deque.ts";
 import { Empty, Full, ShutDown } from "../core/errors.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
-import type { Wait, WaitKind } from "../core/waiter.ts";
+import type { WaitKind } from "../core/waiter.ts";
 
 // deno-lint-ignore no-explicit-any -- one constant serves the queues of every item type
 const GET: WaitKind<any> = {
@@ -84,11 +84,6 @@ export interface QueueWaitOptions extends WaitOptions {
   readonly block?: boolean;
 }
 
-/** A blocked putter, and the item that is moved in for it. */
-interface Putting<T> {
-  readonly item: T;
-}
-
 /**
  * First in, first out, between greenlets, with an optional limit: gevent's `Queue`, which is Python's `queue.Queue`.
  *
@@ -117,7 +112,6 @@ export class Queue<T> implements AsyncIterable<T> {
   readonly #getters: WaitQueue<T> = new WaitQueue();
   readonly #peekers: WaitQueue<T> = new WaitQueue();
   readonly #putters: WaitQueue<void> = new WaitQueue();
-  readonly #putting: Map<Wait<void>, Putting<T>> = new Map();
   readonly #joiners: WaitQueue<boolean> = new WaitQueue();
   #unfinished = 0;
   #shutDown = false;
@@ -184,8 +178,7 @@ export class Queue<T> implements AsyncIterable<T> {
     return parkWait<void>(
       (wait) => {
         this.#putters.add(wait);
-        this.#putting.set(wait, { item });
-        return () => void this.#putting.delete(wait);
+        wait.brought = item;
       },
       options,
       PUT,
@@ -272,7 +265,6 @@ export class Queue<T> implements AsyncIterable<T> {
     this.#shutDown = true;
     const error = (): ShutDown => new ShutDown();
     this.#putters.failAll(error);
-    this.#putting.clear();
     if (immediate) {
       while (this.qsize > 0) {
         this.take();
@@ -339,8 +331,7 @@ export class Queue<T> implements AsyncIterable<T> {
     while (!this.full) {
       const wait = this.#putters.first;
       if (wait === null) break;
-      const { item: waiting } = this.#putting.get(wait)!;
-      this.#putting.delete(wait);
+      const waiting = wait.brought as T;
       wait.resume(undefined);
       this.#accept(waiting);
     }
