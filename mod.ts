@@ -21,6 +21,11 @@
  * @module
  */
 
+export {
+  BlockingMonitor,
+  type BlockingMonitorOptions,
+  type BlockingReport,
+} from "./core/blocking_monitor.ts";
 export type { Clock } from "./core/clock.ts";
 export {
   BlockingSwitchOutError,
@@ -35,31 +40,64 @@ export {
 } from "./core/errors.ts";
 export { type GetOptions, Greenlet, type KillOptions, type LinkTarget } from "./core/greenlet.ts";
 export { Group, type GroupJoinOptions } from "./core/group.ts";
-export { getHub, type Hub } from "./core/hub.ts";
+export { getHub, type Hub, type HubStats } from "./core/hub.ts";
 export type { ImapOptions, Items } from "./core/imap.ts";
+export { type FormatOptions, formatRunInfo, GreenletTree, printRunInfo } from "./core/inspect.ts";
 export { joinAll, type JoinAllOptions, killAll } from "./core/join.ts";
 export type { Linkable } from "./core/links.ts";
 export { Local, local } from "./core/local.ts";
+export { Loop, type LoopRunOptions } from "./core/loop.ts";
 export { main } from "./core/main.ts";
 export { Pool, type PoolAddOptions } from "./core/pool.ts";
+export { RawGreenlet } from "./core/raw_greenlet.ts";
+export { shield } from "./core/shield.ts";
+export { onSignal, shutdown, type SignalHandler } from "./core/signal.ts";
 export { idle, sleep } from "./core/sleep.ts";
 export { getCurrent, kill, spawn, spawnLater } from "./core/spawn.ts";
 export { suspend, type WaitOptions } from "./core/suspend.ts";
+export { TaskGroup, TaskGroupCancelled } from "./core/task_group.ts";
 export {
   Timeout,
   type TimeoutException,
   withTimeout,
   type WithTimeoutOptions,
 } from "./core/timeout.ts";
+export { type Trace, trace, type TraceEvent } from "./core/trace.ts";
 export { each, until, type UntilOptions } from "./core/until.ts";
 export { iwait, wait, type WaitForOptions } from "./core/wait_for.ts";
 export type { Waiter, WaitKind } from "./core/waiter.ts";
+export {
+  AsyncWatcher,
+  IdleWatcher,
+  SignalWatcher,
+  StatWatcher,
+  TimerWatcher,
+  Watcher,
+} from "./core/watcher.ts";
+export { Actor, type ActorOptions, type Supervision } from "./sync/actor.ts";
 export { AsyncResult, type AsyncResultGetOptions } from "./sync/async_result.ts";
+export { Barrier, BrokenBarrierError } from "./sync/barrier.ts";
 export { Channel } from "./sync/channel.ts";
+export { Condition } from "./sync/condition.ts";
 export { Event } from "./sync/event.ts";
 export { Lock } from "./sync/lock.ts";
-export { Queue, type QueueOptions, type QueueWaitOptions, StopIteration } from "./sync/queue.ts";
-export { type AcquireOptions, BoundedSemaphore, Semaphore } from "./sync/semaphore.ts";
+export { LifoQueue } from "./sync/lifo_queue.ts";
+export { PriorityQueue, type PriorityQueueOptions } from "./sync/priority_queue.ts";
+export { Queue } from "./sync/queue.ts";
+export { RLock } from "./sync/rlock.ts";
+export {
+  type AcquireOptions,
+  BoundedSemaphore,
+  DummySemaphore,
+  Semaphore,
+} from "./sync/semaphore.ts";
+export {
+  type ItemStore,
+  type QueueOptions,
+  type QueueWaitOptions,
+  SimpleQueue,
+  StopIteration,
+} from "./sync/simple_queue.ts";
 export { type Address, formatAddress, parseAddress, type ParsedAddress } from "./net/address.ts";
 export { BaseServer, type BaseServerOptions, type StopOptions } from "./net/base_server.ts";
 export { connect, type ConnectOptions, type TlsClientOptions } from "./net/connect.ts";

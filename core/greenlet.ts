@@ -6,6 +6,7 @@
 
 import { GreenletExit, Interrupt } from "./errors.ts";
 import { hub, type Runnable } from "./scheduler.ts";
+import { LocalValues } from "./local_values.ts";
 import { type Link, type Linkable, Links, requireFunction } from "./links.ts";
 import type { ListNode } from "./linked_list.ts";
 import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
@@ -31,6 +32,11 @@ const GET: WaitKind<void> = { name: "Greenlet.get" };
 export interface KillOptions extends WaitOptions {
   /** Whether to wait until it is dead; default `true`. */
   readonly block?: boolean;
+  /**
+   * Whether the exception is raised again at every further wait until the greenlet ends, so that it cannot go on
+   * waiting, not even in `finally` blocks, save under `shield`; default `false`.
+   */
+  readonly persistent?: boolean;
 }
 
 /**
@@ -75,7 +81,7 @@ type Result = "none" | "value" | "exit" | "error" | "killed";
 const NO_ARGS: readonly unknown[] = [];
 
 /** The values of greenlet-local variables, made on first use; `undefined` once the greenlet has ended. */
-export let localsOf: (greenlet: Greenlet) => WeakMap<object, object> | undefined;
+export let localsOf: (greenlet: Greenlet) => LocalValues | undefined;
 let letRun: (greenlet: Greenlet) => void;
 let callEnded: (greenlet: Greenlet) => void;
 
@@ -162,13 +168,15 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   #links: Links<Greenlet<unknown>> | undefined;
   #killedBy: unknown;
   #membership: Membership | undefined;
+  #spawnSite: string | undefined;
+  #treeLocals: Record<string, unknown> | undefined;
   /** Its place among the living. */
   #place: ListNode<object> | undefined;
   #parent: Greenlet | undefined;
   #name: string | undefined;
   #id: number | undefined;
   #controller: AbortController | undefined;
-  #locals: WeakMap<object, object> | undefined;
+  #locals: LocalValues | undefined;
 
   static {
     scopeOf = (greenlet) => greenlet.#scope;
@@ -177,7 +185,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     callEnded = (greenlet) => greenlet.ended();
     letRun = (greenlet) => greenlet.#letRun();
     localsOf = (greenlet) =>
-      greenlet.#status === "done" ? undefined : greenlet.#locals ??= new WeakMap();
+      greenlet.#status === "done" ? undefined : greenlet.#locals ??= new LocalValues();
     Object.defineProperty(this.prototype, Symbol.for("Deno.customInspect"), {
       value(this: Greenlet): string {
         return this.toString();
@@ -289,6 +297,34 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   }
 
   /**
+   * Where it was started, as `file:line:column`; only known while `hub.trackSpawnSites` is set. gevent's
+   * `spawning_stack`, its first frame.
+   */
+  get spawnSite(): string | undefined {
+    return this.#spawnSite;
+  }
+
+  /**
+   * An object that it shares with all greenlets it starts, and they with theirs; each greenlet started by the main
+   * program has a fresh one. `undefined` for the main program. gevent's `spawn_tree_locals`.
+   */
+  get treeLocals(): Record<string, unknown> | undefined {
+    return this.#status === "main" ? undefined : this.#treeLocals ??= {};
+  }
+
+  /** Has a function called, in the hub, with each greenlet that is started from now on; adding it twice is once. */
+  static addSpawnCallback(callback: (greenlet: Greenlet) => unknown): void {
+    requireFunction(callback, "callback");
+    (hub.spawnCallbacks ??= new Set()).add(callback);
+  }
+
+  /** Takes such a function back. */
+  static removeSpawnCallback(callback: (greenlet: Greenlet) => unknown): void {
+    hub.spawnCallbacks?.delete(callback);
+    if (hub.spawnCallbacks?.size === 0) hub.spawnCallbacks = null;
+  }
+
+  /**
    * A signal that is aborted, with the exception as its reason, when the greenlet is killed: give it to calls that take
    * one, so that their work ends too.
    */
@@ -338,9 +374,9 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    * @throws {GreenletExit} In a greenlet that kills itself.
    */
   kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
-    const { block = true } = options;
+    const { block = true, persistent = false } = options;
     try {
-      this.throw(exception);
+      this.#kill(exception, persistent);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -354,10 +390,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    * @throws {TypeError} When this is the main greenlet.
    */
   throw(exception?: unknown): void {
-    if (this.#status === "main") {
-      throw new TypeError("Cannot kill the main greenlet: it is the code outside every greenlet");
-    }
-    if (this.#status !== "done") this.#raise(toError(exception));
+    this.#kill(exception, false);
   }
 
   /**
@@ -389,6 +422,11 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     this.#links?.unlink(target);
   }
 
+  /** Called once with the error that has ended it; tells the hub, unless a subclass knows somebody better. */
+  protected report(error: unknown): void {
+    hub.handleError(this, error);
+  }
+
   /**
    * Called once when it has ended, in whichever way, even if it never ran; it cannot block. For
    * subclasses that have to see to something in any case; others use {@link Greenlet.link}.
@@ -408,8 +446,11 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   }
 
   #schedule(): Start {
-    this.#parent = scopeOfCaller().root.owner as Greenlet;
+    const parent = this.#parent = scopeOfCaller().root.owner as Greenlet;
+    if (parent.#status !== "main") this.#treeLocals = parent.#treeLocals ??= {};
     this.#status = "scheduled";
+    if (hub.trackSpawnSites) this.#spawnSite = callerSite();
+    if (hub.spawnCallbacks !== null) this.#announce(hub.spawnCallbacks);
     this.#place = hub.live.add(this as Greenlet);
     // The reaction keeps the AsyncLocalStorage values of the caller for the body, at no cost. The scope is entered only
     // when it runs: many greenlets end in their first turn, and entering is the most expensive part of a greenlet.
@@ -417,6 +458,12 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       currentScope.run(this.#scope!, () => this.#body())
     );
     return this.#start = new Start(this as Greenlet, executorResolve);
+  }
+
+  #announce(callbacks: Set<(greenlet: never) => unknown>): void {
+    for (const callback of callbacks) {
+      hub.runCallback(callback as (greenlet: Greenlet) => void, this as Greenlet);
+    }
   }
 
   #letRun(): void {
@@ -457,9 +504,17 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       );}
   }
 
-  #raise(error: unknown): void {
+  #kill(exception: unknown, persistent: boolean): void {
+    if (this.#status === "main") {
+      throw new TypeError("Cannot kill the main greenlet: it is the code outside every greenlet");
+    }
+    if (this.#status !== "done") this.#raise(toError(exception), persistent);
+  }
+
+  #raise(error: unknown, persistent: boolean): void {
     this.#killedBy = error;
     if (this.#status === "running") {
+      if (persistent) this.#scope!.persistent = { error };
       this.#scope!.interrupt(error);
       this.#controller?.abort(error);
       return;
@@ -488,7 +543,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       scope.pending = null;
       if (hub.running === scope) hub.running = null;
     }
-    if (!this.successful) hub.handleError(this, outcome);
+    if (!this.successful) this.report(outcome);
     hub.runCallback(callEnded, this as Greenlet);
     this.#links?.notify();
   }
@@ -526,6 +581,14 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
 function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && "then" in value &&
     typeof value.then === "function";
+}
+
+/** The first place on the stack that is not in this library's core. */
+function callerSite(): string | undefined {
+  const folder = new URL(".", import.meta.url).href;
+  const frames = new Error().stack?.split("\n").slice(1) ?? [];
+  const frame = frames.find((line) => !line.includes(folder));
+  return /\(?((?:file|https?|npm|node|data|blob|ext):[^)\s]*)\)?$/.exec(frame ?? "")?.[1];
 }
 
 /** The error to raise for whatever a caller of `kill` gave. */

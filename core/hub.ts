@@ -8,6 +8,32 @@ import type { Clock } from "./clock.ts";
 import { hub } from "./scheduler.ts";
 
 /**
+ * Numbers about the hub.
+ *
+ * @example
+ * ```ts
+ * import { getHub, type HubStats } from "@gevent/deno";
+ *
+ * const stats: HubStats = getHub().stats;
+ * console.assert(stats.entries >= 0);
+ * ```
+ */
+export interface HubStats {
+  /** Run queue entries so far: first turns, wake-ups and callbacks. */
+  readonly entries: number;
+  /** Timers that have fired so far. */
+  readonly timersFired: number;
+  /** How often busy greenlets had to let I/O in so far. */
+  readonly ioTurns: number;
+  /** Entries that are in the run queue now. */
+  readonly queued: number;
+  /** Timers that are pending now. */
+  readonly timers: number;
+  /** Greenlets that are alive now. */
+  readonly greenlets: number;
+}
+
+/**
  * The scheduler of an isolate: gevent's `Hub`.
  *
  * There is one in each isolate; get it from {@link getHub}.
@@ -30,6 +56,13 @@ export interface Hub {
   switchInterval: number;
   /** Where the hub gets its time from. */
   readonly clock: Clock;
+  /**
+   * Whether greenlets remember where they were started, for messages and `Greenlet.spawnSite`; gevent's
+   * `track_greenlet_tree`. It doubles the cost of starting one, so the default is `false`.
+   */
+  trackSpawnSites: boolean;
+  /** What the hub has done so far, and has to do now. */
+  readonly stats: HubStats;
   /**
    * Reports an error that nobody is there to catch: that of a greenlet, a link or a timer. Prints it to stderr; assign a
    * function of your own to send it elsewhere. An error of that function is printed, and ends nothing.

@@ -57,8 +57,10 @@ export function main<T>(fn: () => T | PromiseLike<T>): Greenlet<T> {
   greenlet.rawlink(() => {
     for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
     removeEventListener("beforeunload", onDeadEnd);
+    if (hub.program === greenlet) hub.program = undefined;
     if (!greenlet.successful) Deno.exitCode = 1;
   });
+  hub.program = greenlet;
   greenlet.start();
   return greenlet;
 }

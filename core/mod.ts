@@ -18,6 +18,11 @@
  * @module
  */
 
+export {
+  BlockingMonitor,
+  type BlockingMonitorOptions,
+  type BlockingReport,
+} from "./blocking_monitor.ts";
 export type { Clock } from "./clock.ts";
 export {
   BlockingSwitchOutError,
@@ -32,17 +37,32 @@ export {
 } from "./errors.ts";
 export { type GetOptions, Greenlet, type KillOptions, type LinkTarget } from "./greenlet.ts";
 export { Group, type GroupJoinOptions } from "./group.ts";
-export { getHub, type Hub } from "./hub.ts";
+export { getHub, type Hub, type HubStats } from "./hub.ts";
 export type { ImapOptions, Items } from "./imap.ts";
+export { type FormatOptions, formatRunInfo, GreenletTree, printRunInfo } from "./inspect.ts";
 export { joinAll, type JoinAllOptions, killAll } from "./join.ts";
 export type { Linkable } from "./links.ts";
 export { Local, local } from "./local.ts";
+export { Loop, type LoopRunOptions } from "./loop.ts";
 export { main } from "./main.ts";
 export { Pool, type PoolAddOptions } from "./pool.ts";
+export { RawGreenlet } from "./raw_greenlet.ts";
+export { shield } from "./shield.ts";
+export { onSignal, shutdown, type SignalHandler } from "./signal.ts";
 export { idle, sleep } from "./sleep.ts";
 export { getCurrent, kill, spawn, spawnLater } from "./spawn.ts";
 export { suspend, type WaitOptions } from "./suspend.ts";
+export { TaskGroup, TaskGroupCancelled } from "./task_group.ts";
 export { Timeout, type TimeoutException, withTimeout, type WithTimeoutOptions } from "./timeout.ts";
+export { type Trace, trace, type TraceEvent } from "./trace.ts";
 export { each, until, type UntilOptions } from "./until.ts";
 export { iwait, wait, type WaitForOptions } from "./wait_for.ts";
 export type { Waiter, WaitKind } from "./waiter.ts";
+export {
+  AsyncWatcher,
+  IdleWatcher,
+  SignalWatcher,
+  StatWatcher,
+  TimerWatcher,
+  Watcher,
+} from "./watcher.ts";

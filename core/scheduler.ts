@@ -14,7 +14,7 @@
 
 import { type Clock, ioTurn, SystemClock } from "./clock.ts";
 import { Deque } from "./deque.ts";
-import type { Hub } from "./hub.ts";
+import type { Hub, HubStats } from "./hub.ts";
 import { LinkedList } from "./linked_list.ts";
 import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
 
@@ -52,6 +52,18 @@ export class Scheduler implements Hub {
   readonly live: LinkedList<object> = new LinkedList();
   /** Root scope of the greenlet that was let run and has not parked since; `null` when there is none. */
   running: object | null = null;
+  /** The greenlet of `main`, while it runs. */
+  program: object | undefined;
+  /** Called with each greenlet that is started. */
+  spawnCallbacks: Set<(greenlet: never) => unknown> | null = null;
+  /** See {@link Hub.trackSpawnSites}. */
+  trackSpawnSites = false;
+  /** Told of each stretch in which a greenlet ran, while there is a recording. */
+  observer: ((scope: object, began: number, ended: number) => void) | null = null;
+  /** Told whose turn it is, while somebody watches for greenlets that block the hub. */
+  watchdog: ((scope: object | null) => void) | null = null;
+  /** Chooses who is next, for those who look for programs that depend on the order; else first come, first served. */
+  pick: ((queued: number) => number) | null = null;
   /** Whether a hub callback is on the stack: blocking is impossible there. */
   inCallback = false;
   /** Who wants to be told, once, when there is nothing else to do. */
@@ -71,6 +83,9 @@ export class Scheduler implements Hub {
   #nextId = 0;
   #interrupts: WeakSet<object> | undefined;
   #order = 0;
+  #entries = 0;
+  #timersFired = 0;
+  #turns = 0;
 
   /** There is one already: {@link hub}. */
   constructor() {
@@ -97,6 +112,18 @@ export class Scheduler implements Hub {
   /** How many entries are in the run queue. */
   get queued(): number {
     return this.#queue.size;
+  }
+
+  /** See {@link Hub.stats}. */
+  get stats(): HubStats {
+    return Object.freeze({
+      entries: this.#entries,
+      timersFired: this.#timersFired,
+      ioTurns: this.#turns,
+      queued: this.#queue.size,
+      timers: this.#timers.size,
+      greenlets: this.live.size,
+    });
   }
 
   /** Whether the hub has nothing to do before its clock or somebody else wakes it. */
@@ -160,17 +187,17 @@ export class Scheduler implements Hub {
   }
 
   /**
-   * Whether a blocking call that need not wait should give way all the same, because such calls have kept I/O out for
-   * longer than the switch interval.
+   * Whether a blocking call that need not wait should give way all the same, lest such calls keep everybody else out. It
+   * goes by their number and not by the time, so that what runs in virtual time does so in the same order each time.
    */
   shouldYield(): boolean {
-    if ((++this.#completions & 255) !== 0) return false;
-    return performance.now() - this.#lastTurn > this.#switchInterval;
+    return (++this.#completions & 255) === 0;
   }
 
   /** Lets I/O and whatever waits for it have a turn. */
   async turn(): Promise<void> {
     await ioTurn();
+    this.#turns++;
     this.#lastTurn = performance.now();
   }
 
@@ -210,8 +237,8 @@ export class Scheduler implements Hub {
     try {
       this.onError(context, error);
     } catch (failure) {
-      printError(context, error);
-      printError("hub.onError", failure);
+      tryToPrint(context, error);
+      tryToPrint("hub.onError", failure);
     }
   }
 
@@ -228,6 +255,7 @@ export class Scheduler implements Hub {
       this.#clock.disarm();
       this.#clock = next;
       this.#timers = timers;
+      this.#completions = 0;
       this.wake();
     };
     use(clock, new TimerHeap());
@@ -236,7 +264,7 @@ export class Scheduler implements Hub {
 
   async #loop(): Promise<never> {
     for (;;) {
-      const entry = this.#queue.shift();
+      const entry = this.pick === null ? this.#queue.shift() : this.#picked(this.pick);
       if (entry === undefined) {
         if (this.#fireTimers()) continue;
         if (this.idlers.size > 0) {
@@ -252,12 +280,34 @@ export class Scheduler implements Hub {
         continue;
       }
       entry.run();
+      this.#entries++;
+      if (this.running !== null && (this.observer !== null || this.watchdog !== null)) {
+        await this.#observed();
+      }
       for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
         await undefined;
       }
       this.running = null;
       if (++this.#unchecked >= this.#untilCheck) await this.#check();
     }
+  }
+
+  #picked(pick: (queued: number) => number): Runnable | undefined {
+    const { size } = this.#queue;
+    return size === 0 ? undefined : this.#queue.removeAt(size === 1 ? 0 : pick(size));
+  }
+
+  /** What the loop does with a greenlet that was let run, under observation. */
+  async #observed(): Promise<void> {
+    const who = this.running!;
+    const { observer, watchdog } = this;
+    watchdog?.(who);
+    const began = performance.now();
+    for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
+      await undefined;
+    }
+    observer?.(who, began, performance.now());
+    watchdog?.(null);
   }
 
   /** Looks at the time, and lets I/O and timers in when greenlets have had theirs. */
@@ -296,11 +346,21 @@ export class Scheduler implements Hub {
     while (timer !== undefined && timer.deadline <= now && timer.order < newest) {
       timers.remove(timer);
       const { target } = timer;
+      this.#timersFired++;
       this.runCallback(() => target.fire());
       fired = true;
       timer = timers.first;
     }
     return fired;
+  }
+}
+
+/** When not even printing works, such as with a stderr that was closed, there is nobody left to tell. */
+function tryToPrint(context: unknown, error: unknown): void {
+  try {
+    printError(context, error);
+  } catch {
+    // A greenlet that failed must come to its end all the same.
   }
 }
 

@@ -17,6 +17,8 @@ export interface ScopeMember {
   memberIndex: number;
   /** Grows with every wait; tells which waits were begun before a timeout was started. */
   readonly order: number;
+  /** What it is for. */
+  readonly kind: { readonly name: string };
   /** Ends the wait with an error, undoing what it registered. */
   interrupt(error: unknown): void;
 }
@@ -42,6 +44,10 @@ export class Scope {
   pending: unknown[] | null = null;
   /** Whether the code that runs here has left it. */
   closed = false;
+  /** Raised by every further wait, once set: a persistent kill. */
+  persistent: { readonly error: unknown } | null = null;
+  /** Whether interrupts of the scopes above stop here. */
+  shielded = false;
   #place: ListNode<Scope> | null = null;
 
   /** Opens a scope inside `parent`, or the root scope of a greenlet. */
@@ -117,7 +123,7 @@ export class Scope {
     }
     if (this.children !== null) {
       for (const child of this.children) {
-        if (child.#interruptParked(error, since)) hit = true;
+        if (!child.shielded && child.#interruptParked(error, since)) hit = true;
       }
     }
     return hit;
@@ -141,6 +147,8 @@ export class Scope {
         if (scope.pending.length === 0) scope.pending = null;
         return { error };
       }
+      if (scope.persistent !== null) return scope.persistent;
+      if (scope.shielded) return undefined;
     }
     return undefined;
   }

@@ -66,6 +66,7 @@ export function idle(options?: WaitOptions): Promise<void> {
   return parkWait(
     (wait) => {
       hub.idlers.add(wait);
+      hub.wake(); // it may be asleep: the caller need not have been woken by it
       return () => void hub.idlers.delete(wait);
     },
     options,

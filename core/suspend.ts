@@ -107,12 +107,21 @@ export function checkpoint(options?: WaitOptions): Promise<never> | undefined {
 
 /**
  * For a blocking call that did not need to wait: its result. A loop of such calls would shut out I/O and every other
- * greenlet, so now and then this gives way first; the result is the caller's already, so that cannot be interrupted.
+ * greenlet, so now and then the caller goes to the end of the run queue first; the result is the caller's already, so
+ * that cannot be interrupted.
  */
 export function completed<T>(value: T): Promise<T> {
   if (!hub.shouldYield()) return Promise.resolve(value);
-  if (hub.running === scopeOfCaller().root) hub.running = null;
-  return hub.turn().then(() => value);
+  const { root } = scopeOfCaller();
+  if (hub.running === root) hub.running = null;
+  return new Promise((resolve) => {
+    hub.enqueue({
+      run(): void {
+        hub.running = root;
+        resolve(value);
+      },
+    });
+  });
 }
 
 function refusal(scope: Scope, options: WaitOptions | undefined): Promise<never> | undefined {

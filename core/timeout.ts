@@ -212,3 +212,22 @@ export async function withTimeout<T, V = T>(
     scope.close();
   }
 }
+
+/**
+ * For a blocking call that waits several times: runs it all under its `timeout` option. As in a call that waits once, a
+ * `Timeout` that is running already is left alone, and one that is not is only borrowed.
+ */
+export async function limited<T>(
+  timeout: number | Timeout | null | undefined,
+  fn: () => Promise<T>,
+): Promise<T> {
+  if (timeout == null) return await fn();
+  if (!(timeout instanceof Timeout)) return await withTimeout(timeout, fn);
+  if (timeout.pending) return await fn();
+  timeout.start();
+  try {
+    return await fn();
+  } finally {
+    timeout.cancel();
+  }
+}

@@ -97,7 +97,7 @@ export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Pr
  * const g = spawn(async () => {
  *   for await (const item of each(endless())) seen.push(item);
  * });
- * await sleep(1);
+ * while (seen.length === 0) await sleep(1);
  * await g.kill();
  * console.assert(seen.join() === "1");
  * ```

@@ -75,6 +75,9 @@ export async function* iwait<O extends Linkable>(
         );
         wake = undefined;
         if (!inTime) return;
+      } else {
+        const refused = checkpoint(options);
+        if (refused !== undefined) await refused;
       }
       left--;
       yield ready.shift()!;

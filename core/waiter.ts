@@ -190,6 +190,8 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
   }
 
   #takeBack(): void {
+    // Out of the line first: what is taken back may wake or fail all who stand in it.
+    if (this.list !== null) this.list.remove(this);
     const undo = this.#undo;
     if (undo === null) return;
     this.#undo = null;

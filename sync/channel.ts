@@ -8,8 +8,8 @@ import { Empty, Full } from "../core/errors.ts";
 import { checkpoint, completed, parkWait } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
-import type { QueueWaitOptions } from "./queue.ts";
-import { StopIteration } from "./queue.ts";
+import type { QueueWaitOptions } from "./simple_queue.ts";
+import { StopIteration } from "./simple_queue.ts";
 
 // deno-lint-ignore no-explicit-any -- one constant serves the channels of every item type
 const GET: WaitKind<any> = {

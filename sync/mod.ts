@@ -15,9 +15,22 @@
  */
 
 export { Empty, Full, ShutDown } from "../core/errors.ts";
+export { Actor, type ActorOptions, type Supervision } from "./actor.ts";
 export { AsyncResult, type AsyncResultGetOptions } from "./async_result.ts";
+export { Barrier, BrokenBarrierError } from "./barrier.ts";
 export { Channel } from "./channel.ts";
+export { Condition } from "./condition.ts";
 export { Event } from "./event.ts";
 export { Lock } from "./lock.ts";
-export { Queue, type QueueOptions, type QueueWaitOptions, StopIteration } from "./queue.ts";
-export { type AcquireOptions, BoundedSemaphore, Semaphore } from "./semaphore.ts";
+export { LifoQueue } from "./lifo_queue.ts";
+export { PriorityQueue, type PriorityQueueOptions } from "./priority_queue.ts";
+export { Queue } from "./queue.ts";
+export { RLock } from "./rlock.ts";
+export { type AcquireOptions, BoundedSemaphore, DummySemaphore, Semaphore } from "./semaphore.ts";
+export {
+  type ItemStore,
+  type QueueOptions,
+  type QueueWaitOptions,
+  SimpleQueue,
+  StopIteration,
+} from "./simple_queue.ts";

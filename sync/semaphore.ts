@@ -201,3 +201,37 @@ export class BoundedSemaphore extends Semaphore {
     return super.release();
   }
 }
+
+/**
+ * A semaphore that never runs out: gevent's `DummySemaphore`, for code that takes one and needs none.
+ *
+ * @example
+ * ```ts
+ * import { DummySemaphore } from "@gevent/deno";
+ *
+ * const semaphore = new DummySemaphore();
+ * console.assert(await semaphore.acquire() && !semaphore.locked);
+ * ```
+ */
+export class DummySemaphore extends Semaphore {
+  /** Makes one; there is nothing to say about it. */
+  constructor() {
+    super(1);
+  }
+
+  /** Takes nothing and returns `true`. */
+  override acquire(options?: AcquireOptions): Promise<boolean> {
+    return checkpoint(options) ?? completed(true);
+  }
+
+  /** Takes nothing. */
+  override async hold(options?: WaitOptions): Promise<Disposable> {
+    await this.acquire(options);
+    return { [Symbol.dispose]: () => {} };
+  }
+
+  /** Gives nothing back. */
+  override release(): number {
+    return this.counter;
+  }
+}

@@ -12,4 +12,5 @@
  * @module
  */
 
+export { type Exploration, type ExploreOptions, exploreSchedules } from "./explore_schedules.ts";
 export { runVirtual } from "./virtual_clock.ts";

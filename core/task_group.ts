@@ -1,0 +1,208 @@
+/**
+ * Structured concurrency: greenlets that do not outlive the block that started them.
+ *
+ * @module
+ */
+
+import { Greenlet } from "./greenlet.ts";
+import { Group } from "./group.ts";
+import { Interrupt } from "./errors.ts";
+import { requireFunction } from "./links.ts";
+import { currentScope, Scope, scopeOfCaller } from "./scope.ts";
+import { shield } from "./shield.ts";
+import type { WaitOptions } from "./suspend.ts";
+
+/**
+ * Raised at the waits of a task group's body when one of its greenlets has failed; what the group throws is the error of
+ * that greenlet.
+ *
+ * @example
+ * ```ts
+ * import { sleep, TaskGroup, TaskGroupCancelled } from "@gevent/deno";
+ *
+ * let seen: unknown;
+ * await TaskGroup.run(async (group) => {
+ *   group.spawn(() => {
+ *     throw new RangeError("broken");
+ *   });
+ *   await sleep(60_000).catch((error) => {
+ *     seen = error;
+ *     throw error;
+ *   });
+ * }).catch((error) => console.assert(error instanceof RangeError));
+ * console.assert(seen instanceof TaskGroupCancelled);
+ * ```
+ */
+export class TaskGroupCancelled extends Interrupt {
+  /** The class name, as for every error. */
+  override readonly name: string = "TaskGroupCancelled";
+}
+
+/**
+ * Greenlets that are all awaited before the block that started them is left.
+ *
+ * When one fails, the others are killed and the block is interrupted; when all have ended, the error is thrown, or an
+ * `AggregateError` of several. `TaskGroup.run(async (group) => …)` waits for all at the end of the function. With
+ * `await using group = new TaskGroup()` end the block with `await group.join()`: leaving it in any other way kills what
+ * still runs, as JavaScript does not tell whether a block is left because of an error. Errors of the greenlets are the
+ * group's and are not reported to the hub. gevent has no counterpart.
+ *
+ * @example
+ * ```ts
+ * import { sleep, TaskGroup } from "@gevent/deno";
+ *
+ * const sum = await TaskGroup.run(async (group) => {
+ *   const a = group.spawn(async () => {
+ *     await sleep(1);
+ *     return 1;
+ *   });
+ *   const b = group.spawn(() => 2);
+ *   return await a.get() + await b.get();
+ * });
+ * console.assert(sum === 3);
+ *
+ * {
+ *   await using group = new TaskGroup();
+ *   group.spawn(sleep, 1);
+ *   await group.join();
+ * }
+ * ```
+ */
+export class TaskGroup implements AsyncDisposable {
+  readonly #children: Group = new Group();
+  readonly #scope: Scope;
+  readonly #errors: unknown[] = [];
+  #cancellation: TaskGroupCancelled | undefined;
+  #thrown = false;
+  #closed = false;
+
+  /** Makes a group whose failing greenlets interrupt the waits of the current scope. */
+  constructor() {
+    this.#scope = scopeOfCaller();
+  }
+
+  /**
+   * Runs a function with a new group, and waits for all greenlets of it.
+   *
+   * @returns What the function returns, when nothing failed.
+   * @throws The error of the function or of a greenlet; an `AggregateError` when there are several.
+   */
+  static async run<T>(fn: (group: TaskGroup) => T | PromiseLike<T>): Promise<T> {
+    requireFunction(fn, "fn");
+    const scope = new Scope(scopeOfCaller());
+    try {
+      return await currentScope.run(scope, async () => {
+        const group = new TaskGroup();
+        return await group.#runBody(fn);
+      });
+    } finally {
+      scope.close();
+    }
+  }
+
+  /** How many of its greenlets are alive. */
+  get size(): number {
+    return this.#children.size;
+  }
+
+  /**
+   * Starts a function in a greenlet of the group.
+   *
+   * @throws {TypeError} When `fn` is not a function, or the group has ended.
+   */
+  spawn<T, A extends unknown[]>(fn: (...args: A) => T | PromiseLike<T>, ...args: A): Greenlet<T> {
+    requireFunction(fn, "fn");
+    if (this.#closed) throw new TypeError("Cannot spawn in a task group that has ended");
+    const child = new Child<T>(fn, args, (error) => this.#onFailure(error));
+    this.#children.tryStart(child);
+    return child;
+  }
+
+  /** Kills all greenlets of the group, without waiting for their end. */
+  cancel(): void {
+    for (const child of this.#children) this.#children.killOne(child);
+  }
+
+  /**
+   * Waits until all greenlets have ended.
+   *
+   * @throws The error of the one that failed; an `AggregateError` when several did.
+   */
+  async join(options?: WaitOptions): Promise<void> {
+    try {
+      await this.#children.join(options);
+    } catch (error) {
+      if (error !== this.#cancellation) throw error;
+      await this.#finish();
+    }
+    this.#throwErrors();
+  }
+
+  /** The end of an `await using` block: kills what still runs, waits for its end, and throws what was not thrown yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel();
+    await this.#finish();
+    this.#closed = true;
+    this.#throwErrors();
+  }
+
+  async #runBody<T>(fn: (group: TaskGroup) => T | PromiseLike<T>): Promise<T> {
+    let result: T | undefined;
+    try {
+      result = await fn(this);
+      await this.#children.join();
+    } catch (error) {
+      this.cancel();
+      if (error !== this.#cancellation && !this.#errors.includes(error)) {
+        this.#errors.unshift(error);
+      }
+    }
+    await this.#finish();
+    this.#closed = true;
+    this.#throwErrors();
+    return result as T;
+  }
+
+  /** Waits for greenlets that have been killed; nothing may keep the block from doing so. */
+  async #finish(): Promise<void> {
+    await shield(() => this.#children.join());
+    if (this.#cancellation !== undefined) this.#scope.withdraw(this.#cancellation);
+  }
+
+  #throwErrors(): void {
+    if (this.#thrown || this.#errors.length === 0) return;
+    this.#thrown = true;
+    if (this.#errors.length === 1) throw this.#errors[0];
+    throw new AggregateError(
+      this.#errors,
+      `${this.#errors.length} greenlets of a task group failed`,
+    );
+  }
+
+  #onFailure(error: unknown): void {
+    this.#errors.push(error);
+    if (this.#errors.length > 1) return;
+    this.cancel();
+    this.#cancellation = new TaskGroupCancelled("A greenlet of the task group failed");
+    this.#scope.interrupt(this.#cancellation);
+  }
+}
+
+/** A greenlet whose error belongs to its group. */
+class Child<T> extends Greenlet<T> {
+  readonly #onFailure: (error: unknown) => void;
+
+  constructor(
+    // deno-lint-ignore no-explicit-any -- `spawn` has checked the arguments against the function
+    fn: (...args: any[]) => T | PromiseLike<T>,
+    args: unknown[],
+    onFailure: (error: unknown) => void,
+  ) {
+    super(fn, ...args);
+    this.#onFailure = onFailure;
+  }
+
+  protected override report(error: unknown): void {
+    this.#onFailure(error);
+  }
+}

@@ -1,0 +1,373 @@
+/**
+ * The watchers of the event loop: what can happen, and whom to call then.
+ *
+ * @module
+ */
+
+import { requireFunction } from "./links.ts";
+import { hub } from "./scheduler.ts";
+import type { Timer } from "./timer_heap.ts";
+
+/** What a watcher tells its loop. */
+export interface LoopHooks {
+  /** A watcher that counts has become active, or has ceased to be. */
+  count(change: 1 | -1): void;
+  /** A watcher has called its function. */
+  called(): void;
+}
+
+/**
+ * Something that calls a function when it happens: the base of the watchers of a {@link Loop}.
+ *
+ * @example
+ * ```ts
+ * import { Loop, type Watcher } from "@gevent/deno";
+ *
+ * const watcher: Watcher = new Loop().timer(60_000);
+ * watcher.start(() => {});
+ * console.assert(watcher.active);
+ * watcher.close();
+ * ```
+ */
+export abstract class Watcher implements Disposable {
+  readonly #hooks: LoopHooks;
+  #call: (() => unknown) | undefined;
+  #ref = true;
+  #closed = false;
+
+  /** Made by the methods of {@link Loop}. */
+  constructor(hooks: unknown) {
+    this.#hooks = hooks as LoopHooks;
+  }
+
+  /** Whether it has been started and not stopped. */
+  get active(): boolean {
+    return this.#call !== undefined;
+  }
+
+  /** Whether {@link Loop.run} waits for it; default `true`. */
+  get ref(): boolean {
+    return this.#ref;
+  }
+
+  set ref(ref: boolean) {
+    if (ref !== this.#ref && this.active) this.#hooks.count(ref ? 1 : -1);
+    this.#ref = ref;
+  }
+
+  /**
+   * Has a function called, with these arguments, when it happens. Starting again replaces the function.
+   *
+   * @throws {TypeError} When `fn` is not a function, or the watcher was closed.
+   */
+  start<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void {
+    requireFunction(fn, "fn");
+    if (this.#closed) throw new TypeError("Cannot start a watcher that was closed");
+    const wasActive = this.active;
+    this.#call = () => fn(...args);
+    if (wasActive) return;
+    if (this.#ref) this.#hooks.count(1);
+    this.begin();
+  }
+
+  /** Stops it; it can be started again. */
+  stop(): void {
+    if (!this.active) return;
+    this.#call = undefined;
+    this.end();
+    if (this.#ref) this.#hooks.count(-1);
+  }
+
+  /** Stops it for good. */
+  close(): void {
+    this.stop();
+    this.#closed = true;
+  }
+
+  /** Calls the function as if it had happened: gevent's `feed`. */
+  feed(): void {
+    const call = this.#call;
+    if (call === undefined) return;
+    hub.runCallback(() => void call());
+    this.#hooks.called();
+  }
+
+  /** The end of a `using` block: {@link Watcher.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Begins to watch. */
+  protected abstract begin(): void;
+
+  /** Ends watching. */
+  protected abstract end(): void;
+}
+
+/**
+ * Watches the time; see `Loop.timer`.
+ *
+ * @example
+ * ```ts
+ * import { Loop, type TimerWatcher } from "@gevent/deno";
+ *
+ * const loop = new Loop();
+ * const timer: TimerWatcher = loop.timer(1);
+ * timer.start(() => {});
+ * await loop.run();
+ * console.assert(!timer.active);
+ * ```
+ */
+export class TimerWatcher extends Watcher {
+  readonly #after: number;
+  readonly #repeat: number;
+  #timer: Timer | undefined;
+  #due = 0;
+
+  /** Made by `Loop.timer`. */
+  constructor(hooks: unknown, after: number, repeat: number) {
+    super(hooks);
+    if (typeof after !== "number" || Number.isNaN(after)) {
+      throw new TypeError(
+        `Cannot create a timer as 'after' must be a number: received ${String(after)}`,
+      );
+    }
+    if (!(repeat >= 0)) {
+      throw new RangeError(
+        `Cannot create a timer as 'repeat' must not be negative: received ${String(repeat)}`,
+      );
+    }
+    this.#after = after;
+    this.#repeat = repeat;
+  }
+
+  /** Starts the repeating over: the next call comes in `repeat` ms. */
+  again<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void {
+    this.start(fn, ...args);
+    this.end();
+    this.#due = hub.clock.now() + this.#repeat;
+    this.#arm();
+  }
+
+  /** Begins to watch. */
+  protected override begin(): void {
+    this.#due = hub.clock.now() + Math.max(this.#after, 0);
+    this.#arm();
+  }
+
+  /** Ends watching. */
+  protected override end(): void {
+    if (this.#timer !== undefined) hub.removeTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    this.#timer = hub.addTimer(this.#due - hub.clock.now(), { fire: () => this.#fire() });
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    if (this.#repeat > 0) {
+      // From the time it was due, not from now, so that it does not drift; but without making up for lost calls.
+      this.#due = Math.max(this.#due + this.#repeat, hub.clock.now());
+      this.#arm();
+      this.feed();
+    } else {
+      this.feed();
+      // The function may have started it anew.
+      if (this.#timer === undefined) this.stop();
+    }
+  }
+}
+
+/**
+ * Watches for its own {@link AsyncWatcher.send}; see `Loop.async`.
+ *
+ * @example
+ * ```ts
+ * import { Loop } from "@gevent/deno";
+ *
+ * const loop = new Loop();
+ * const watcher = loop.async();
+ * watcher.start(() => watcher.stop());
+ * watcher.send();
+ * await loop.run();
+ * ```
+ */
+export class AsyncWatcher extends Watcher {
+  #sent = false;
+
+  /** Has the function called in the hub's next turn; several calls before that count as one. */
+  send(): void {
+    if (this.#sent || !this.active) return;
+    this.#sent = true;
+    hub.enqueueCallback(() => {
+      this.#sent = false;
+      this.feed();
+    });
+  }
+
+  /** Whether it was sent and has not been called yet. */
+  get pending(): boolean {
+    return this.#sent;
+  }
+
+  /** Begins to watch. */
+  protected override begin(): void {}
+
+  /** Ends watching. */
+  protected override end(): void {
+    this.#sent = false;
+  }
+}
+
+/**
+ * Watches for nothing to do; see `Loop.idle`.
+ *
+ * @example
+ * ```ts
+ * import { Loop } from "@gevent/deno";
+ *
+ * const loop = new Loop();
+ * const idle = loop.idle();
+ * idle.start(() => idle.stop());
+ * await loop.run();
+ * ```
+ */
+export class IdleWatcher extends Watcher {
+  #round: object | undefined;
+
+  /** Begins to watch. */
+  protected override begin(): void {
+    const round = this.#round = {};
+    void this.#watch(round);
+  }
+
+  /** Ends watching. */
+  protected override end(): void {
+    this.#round = undefined;
+  }
+
+  async #watch(round: object): Promise<void> {
+    while (this.#round === round) {
+      await hub.turn();
+      if (hub.queued === 0 && this.#round === round) this.feed();
+    }
+  }
+}
+
+/**
+ * Watches for a signal; see `Loop.signal`.
+ *
+ * @example
+ * ```ts
+ * import { Loop } from "@gevent/deno";
+ *
+ * using watcher = new Loop().signal("SIGUSR2");
+ * watcher.start(() => {});
+ * console.assert(watcher.active);
+ * ```
+ */
+export class SignalWatcher extends Watcher {
+  /** The signal it watches for. */
+  readonly signal: Deno.Signal;
+  readonly #listener = (): void => this.feed();
+
+  /** Made by `Loop.signal`. */
+  constructor(hooks: unknown, signal: Deno.Signal) {
+    super(hooks);
+    this.signal = signal;
+  }
+
+  /** Begins to watch. */
+  protected override begin(): void {
+    Deno.addSignalListener(this.signal, this.#listener);
+  }
+
+  /** Ends watching. */
+  protected override end(): void {
+    Deno.removeSignalListener(this.signal, this.#listener);
+  }
+}
+
+/**
+ * Watches a file; see `Loop.stat`.
+ *
+ * @example
+ * ```ts
+ * import { Loop } from "@gevent/deno";
+ *
+ * using watcher = new Loop().stat("deno.json", 60_000);
+ * watcher.start(() => {});
+ * console.assert(watcher.path === "deno.json");
+ * ```
+ */
+export class StatWatcher extends Watcher {
+  /** The file it watches. */
+  readonly path: string | URL;
+  /** How often it looks, in ms. */
+  readonly interval: number;
+  #attr: Deno.FileInfo | null | undefined;
+  #prev: Deno.FileInfo | null | undefined;
+  #timer: Timer | undefined;
+
+  /** Made by `Loop.stat`. */
+  constructor(hooks: unknown, path: string | URL, interval: number) {
+    super(hooks);
+    if (!(interval > 0)) {
+      throw new RangeError(
+        `Cannot watch a file as 'interval' must be positive: received ${String(interval)}`,
+      );
+    }
+    this.path = path;
+    this.interval = interval;
+  }
+
+  /** What is known of the file now; `null` when it does not exist, `undefined` before the first look. */
+  get attr(): Deno.FileInfo | null | undefined {
+    return this.#attr;
+  }
+
+  /** What was known of the file before it changed. */
+  get prev(): Deno.FileInfo | null | undefined {
+    return this.#prev;
+  }
+
+  /** Begins to watch. */
+  protected override begin(): void {
+    this.#attr = look(this.path);
+    this.#arm();
+  }
+
+  /** Ends watching. */
+  protected override end(): void {
+    if (this.#timer !== undefined) hub.removeTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    this.#timer = hub.addTimer(this.interval, { fire: () => this.#fire() });
+  }
+
+  #fire(): void {
+    this.#arm();
+    const attr = look(this.path);
+    if (signature(attr) === signature(this.#attr)) return;
+    this.#prev = this.#attr;
+    this.#attr = attr;
+    this.feed();
+  }
+}
+
+function look(path: string | URL): Deno.FileInfo | null {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+function signature(info: Deno.FileInfo | null | undefined): string {
+  return info ? `${info.size} ${info.mtime?.getTime()} ${info.ino} ${info.mode}` : String(info);
+}

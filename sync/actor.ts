@@ -1,0 +1,170 @@
+/**
+ * Actors: greenlets that are talked to by messages only, and looked after when they fail.
+ *
+ * @module
+ */
+
+import { Interrupt } from "../core/errors.ts";
+import { Greenlet } from "../core/greenlet.ts";
+import { hub } from "../core/scheduler.ts";
+import type { WaitOptions } from "../core/suspend.ts";
+import { Queue } from "./queue.ts";
+import type { StopIteration } from "./simple_queue.ts";
+
+/**
+ * What happens to an actor whose `receive` fails: it goes on with the next message after `restarted` was called, it
+ * fails as a greenlet and so does the actor that looks after it, or it just ends.
+ *
+ * @example
+ * ```ts
+ * import type { Supervision } from "@gevent/deno";
+ *
+ * const decisions: Supervision[] = ["restart", "escalate", "stop"];
+ * console.assert(decisions.length === 3);
+ * ```
+ */
+export type Supervision = "restart" | "escalate" | "stop";
+
+/**
+ * What the constructor of `Actor` takes.
+ *
+ * @example
+ * ```ts
+ * import type { ActorOptions } from "@gevent/deno";
+ *
+ * const options: ActorOptions = { inboxSize: 100, supervise: () => "restart", maxRestarts: 3, within: 60_000 };
+ * console.assert(options.maxRestarts === 3);
+ * ```
+ */
+export interface ActorOptions {
+  /** How many messages may wait before `send` has to; default 1000. */
+  readonly inboxSize?: number;
+  /** Decides what happens when `receive` fails; by default it escalates. */
+  readonly supervise?: (error: unknown, message: unknown) => Supervision;
+  /** How many restarts are granted within {@link ActorOptions.within}; more escalate. Default 10. */
+  readonly maxRestarts?: number;
+  /** The time, in ms, in which restarts are counted; default 60 000. */
+  readonly within?: number;
+}
+
+/**
+ * A greenlet with an inbox, whose `receive` is called for one message after the other.
+ *
+ * Derive a class, override {@link Actor.receive}, start it, and `send` it messages. A full inbox makes the sender wait.
+ * An actor may look after others: those that it was told to {@link Actor.supervise} fail into it and end with it.
+ *
+ * @example
+ * ```ts
+ * import { Actor } from "@gevent/deno";
+ *
+ * class Counter extends Actor<number> {
+ *   total = 0;
+ *   override receive(n: number): void {
+ *     this.total += n;
+ *   }
+ * }
+ *
+ * const counter = new Counter();
+ * counter.start();
+ * await counter.send(1);
+ * await counter.send(2);
+ * await counter.stop();
+ * console.assert(counter.total === 3);
+ * ```
+ */
+export abstract class Actor<M> extends Greenlet<void> {
+  /** Messages that have been sent and not been received. */
+  readonly inbox: Queue<M | typeof StopIteration>;
+  readonly #supervise: (error: unknown, message: unknown) => Supervision;
+  readonly #maxRestarts: number;
+  readonly #within: number;
+  readonly #children = new Set<Actor<never>>();
+  #restarts: number[] = [];
+  #supervisor: Actor<never> | undefined;
+
+  /**
+   * Makes an actor that has not been started.
+   *
+   * @throws {RangeError} When a number in the options makes no sense.
+   */
+  constructor(options: ActorOptions = {}) {
+    super();
+    const { inboxSize = 1000, maxRestarts = 10, within = 60_000 } = options;
+    if (!(maxRestarts >= 0) || !(within > 0)) {
+      throw new RangeError(
+        `Cannot create an actor as 'maxRestarts' and 'within' must be positive: received ${maxRestarts}, ${within}`,
+      );
+    }
+    this.inbox = new Queue({ maxsize: inboxSize });
+    this.#supervise = options.supervise ?? ((): Supervision => "escalate");
+    this.#maxRestarts = maxRestarts;
+    this.#within = within;
+  }
+
+  /** Deals with one message; the next one waits until this is done. */
+  abstract receive(message: M): unknown;
+
+  /** Called after `receive` has failed and before the next message, when the decision was to restart. */
+  restarted(_error: unknown): unknown {
+    return undefined;
+  }
+
+  /**
+   * Puts a message into the inbox, waiting for room.
+   *
+   * @throws {ShutDown} When the actor has ended.
+   */
+  send(message: M, options?: WaitOptions): Promise<void> {
+    return this.inbox.put(message, options);
+  }
+
+  /** Starts an actor and looks after it: when it fails, this one fails with its error; when this one ends, it is killed. */
+  supervise(child: Actor<never>): void {
+    child.#supervisor = this as unknown as Actor<never>;
+    this.#children.add(child);
+    child.rawlink(() => this.#children.delete(child));
+    child.start();
+  }
+
+  /** Lets it deal with what is in its inbox, then end, and waits for that; nothing more can be sent. */
+  async stop(options?: WaitOptions): Promise<void> {
+    if (!this.started) this.throw();
+    this.inbox.shutdown();
+    await this.join(options);
+  }
+
+  /** What the greenlet does: receives until it is stopped. */
+  override async run(): Promise<void> {
+    for await (const message of this.inbox) {
+      try {
+        await this.receive(message as M);
+      } catch (error) {
+        if (error instanceof Interrupt) throw error;
+        if (!await this.#goOn(error, message)) return;
+      }
+    }
+  }
+
+  /** An escalated error is the supervisor's. */
+  protected override report(error: unknown): void {
+    if (this.#supervisor !== undefined && this.#supervisor.started) this.#supervisor.throw(error);
+    else hub.handleError(this, error);
+  }
+
+  /** Takes its children with it, and turns away who still wants to send. */
+  protected override ended(): void {
+    this.inbox.shutdown({ immediate: true });
+    for (const child of this.#children) child.throw();
+  }
+
+  async #goOn(error: unknown, message: unknown): Promise<boolean> {
+    const decision = this.#supervise(error, message);
+    if (decision === "stop") return false;
+    if (decision !== "restart") throw error;
+    const now = hub.clock.now();
+    this.#restarts = this.#restarts.filter((time) => time > now - this.#within);
+    if (this.#restarts.push(now) > this.#maxRestarts) throw error;
+    await this.restarted(error);
+    return true;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * A meeting point.
+ *
+ * @module
+ */
+
+import { requireFunction } from "../core/links.ts";
+import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
+import { WaitQueue } from "../core/wait_queue.ts";
+import type { WaitKind } from "../core/waiter.ts";
+
+/**
+ * A barrier can no longer be passed: somebody did not come, or it was aborted or reset while others waited.
+ *
+ * @example
+ * ```ts
+ * import { Barrier, BrokenBarrierError } from "@gevent/deno";
+ *
+ * const barrier = new Barrier(2);
+ * try {
+ *   await barrier.wait({ timeout: 1 });
+ * } catch (error) {
+ *   console.assert(error instanceof BrokenBarrierError && barrier.broken);
+ * }
+ * ```
+ */
+export class BrokenBarrierError extends Error {
+  /** The class name, as for every error. */
+  override readonly name: string = "BrokenBarrierError";
+
+  /** Takes the message. */
+  constructor(message = "The barrier is broken") {
+    super(message);
+  }
+}
+
+/**
+ * Lets nobody pass until a number of greenlets have come, again and again: Python's `threading.Barrier` under gevent.
+ *
+ * When one of those who wait is killed or times out, the barrier is broken: the others get a `BrokenBarrierError`, as
+ * they would wait for ever.
+ *
+ * @example
+ * ```ts
+ * import { Barrier, joinAll, spawn } from "@gevent/deno";
+ *
+ * const barrier = new Barrier(3);
+ * const order: number[] = [];
+ * await joinAll([1, 2, 3].map((n) =>
+ *   spawn(async () => {
+ *     order.push(n);
+ *     await barrier.wait();
+ *     order.push(n * 10);
+ *   })
+ * ));
+ * console.assert(order.slice(0, 3).join() === "1,2,3");
+ * ```
+ */
+export class Barrier {
+  /** How many have to come. */
+  readonly parties: number;
+  readonly #action: (() => unknown) | undefined;
+  readonly #waiters: WaitQueue<number> = new WaitQueue();
+  #broken = false;
+  readonly #kind: WaitKind<number> = {
+    name: "Barrier.wait",
+    expired: (waiter) => {
+      this.abort();
+      waiter.fail(new BrokenBarrierError("Not everybody came to the barrier in time"));
+    },
+  };
+
+  /**
+   * Makes a barrier for a number of greenlets.
+   *
+   * @param action Called by the last to come, before all go on; an error of it breaks the barrier.
+   * @throws {RangeError} When `parties` is not a positive integer.
+   */
+  constructor(parties: number, action?: () => unknown) {
+    if (!Number.isInteger(parties) || parties < 1) {
+      throw new RangeError(
+        `Cannot create a barrier as 'parties' must be a positive integer: received ${parties}`,
+      );
+    }
+    if (action !== undefined) requireFunction(action, "action");
+    this.parties = parties;
+    this.#action = action;
+  }
+
+  /** How many are waiting. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Whether it can no longer be passed. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /**
+   * Waits until enough have come, and returns a number that is different for each of them, from 0 for the last.
+   *
+   * @throws {BrokenBarrierError} When it is broken, also by its own timeout.
+   */
+  wait(options?: WaitOptions): Promise<number> {
+    const refused = checkpoint(options);
+    if (refused !== undefined) return refused;
+    if (this.#broken) return Promise.reject(new BrokenBarrierError());
+    if (this.waiting + 1 >= this.parties) return this.#open();
+    return parkWait<number>(
+      (wait) => {
+        this.#waiters.add(wait);
+        return () => this.abort();
+      },
+      options,
+      this.#kind,
+    );
+  }
+
+  /** Breaks it: all who wait, and all who come, get a `BrokenBarrierError`. Never blocks. */
+  abort(): void {
+    this.#broken = true;
+    this.#waiters.failAll(() => new BrokenBarrierError());
+  }
+
+  /** Makes it whole again; those who wait get a `BrokenBarrierError`. Never blocks. */
+  reset(): void {
+    this.#waiters.failAll(() => new BrokenBarrierError("The barrier was reset"));
+    this.#broken = false;
+  }
+
+  /** For example `<Barrier 1 of 3>`. */
+  toString(): string {
+    return `<Barrier ${this.waiting} of ${this.parties}${this.#broken ? " broken" : ""}>`;
+  }
+
+  #open(): Promise<number> {
+    try {
+      this.#action?.();
+    } catch (error) {
+      this.abort();
+      return Promise.reject(error);
+    }
+    for (let index = this.parties - 1; index > 0; index--) this.#waiters.resumeFirst(index);
+    return completed(0);
+  }
+}

@@ -1,0 +1,76 @@
+import { assertEquals } from "@std/assert";
+import { runScript } from "../helpers/script.ts";
+
+/** A test that starts a process, where the garbage collector can be called. */
+function scriptTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, timeout: 60_000 });
+}
+
+scriptTest("local() keeps nothing when the local or the greenlet is gone", async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    import { local, sleep, spawn } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const watched = () => {
+      const value = { big: new Array(1000).fill(0) };
+      registry.register(value, undefined);
+      return value;
+    };
+    const lasting = local(watched);
+    const gone = spawn(() => void lasting.big);
+    await gone.join();
+    await spawn(async () => {
+      (() => { for (let i = 0; i < 10; i++) void local(watched).big; })();
+      for (let i = 0; i < 50 && collected < 11; i++) {
+        gc();
+        await sleep(2);
+      }
+    }).join();
+    console.log(collected, gone.dead, lasting !== undefined);
+  `,
+    "--v8-flags=--expose-gc",
+  );
+  assertEquals([stdout, stderr], ["11 true true\n", ""]);
+});
+
+scriptTest("A greenlet that has ended keeps neither its arguments nor its parents", async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    import { sleep, spawn, Greenlet } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const watched = () => {
+      const value = {};
+      registry.register(value, undefined);
+      return value;
+    };
+    const kept = [];
+    const start = () => {
+      kept.push(spawn((value) => void value, watched()));
+      const unstarted = new Greenlet((value) => void value, watched());
+      unstarted.throw();
+      kept.push(unstarted);
+    };
+    start();
+    const watchChain = async () => {
+      let last;
+      const next = (left) => {
+        const g = spawn(() => { if (left > 0) next(left - 1); else last = g; });
+        registry.register(g, undefined);
+      };
+      next(9);
+      await sleep(5);
+      return last;
+    };
+    const last = await watchChain();
+    for (let i = 0; i < 50 && collected < 11; i++) {
+      gc();
+      await sleep(2);
+    }
+    console.log(collected, kept.length, last.dead);
+  `,
+    "--v8-flags=--expose-gc",
+  );
+  assertEquals([stdout, stderr], ["11 2 true\n", ""]);
+});

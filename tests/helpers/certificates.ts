@@ -1,0 +1,44 @@
+/**
+ * Certificates for tests of TLS, made for that only: the key is public, and nobody else trusts the authority.
+ *
+ * They hold from 2000 to 2100, for `localhost` and 127.0.0.1.
+ *
+ * @module
+ */
+
+/** The authority to trust. */
+export const AUTHORITY: string = `-----BEGIN CERTIFICATE-----
+MIIBnjCCAUSgAwIBAgIUXh0MI8s7IIc9aWvSArjD8jUdQ8owCgYIKoZIzj0EAwIw
+LDEqMCgGA1UEAwwhVGVzdCBhdXRob3JpdHkgb2YgZ2V2ZW50IGZvciBEZW5vMCAX
+DTAwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjAsMSowKAYDVQQDDCFUZXN0
+IGF1dGhvcml0eSBvZiBnZXZlbnQgZm9yIERlbm8wWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARAp4zPFK5wuXSI6Hkdrc19jFDnTxq5Ik6xKq+3Wo2dai3e8m5xdDFR
+9Q4QzEjxrk6PBe9FpgdMIgEEnHnNc//4o0IwQDAPBgNVHRMBAf8EBTADAQH/MA4G
+A1UdDwEB/wQEAwIBBjAdBgNVHQ4EFgQUc1NmyEq+aKtN0KkimhU7eRpbMOUwCgYI
+KoZIzj0EAwIDSAAwRQIgBLGMO/PeasWq092oRmECZYazWKc5gQudTdOIQe0tdpEC
+IQCTV1UcB+wqkzQvwCgXIKRWRjbWFpvH7ZMMibE3Bjt8DQ==
+-----END CERTIFICATE-----
+`;
+
+/** The server's certificate. */
+export const CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIB1jCCAX2gAwIBAgIUOBs8GlAitKde/ewSAXvgyjo14+YwCgYIKoZIzj0EAwIw
+LDEqMCgGA1UEAwwhVGVzdCBhdXRob3JpdHkgb2YgZ2V2ZW50IGZvciBEZW5vMCAX
+DTAwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjAUMRIwEAYDVQQDDAlsb2Nh
+bGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ+UXqeojST0p5RxsQJsGdz
+PNKMqyek3fbUq9xPryLGqMKFa/tVAks1/hiON9oUj94aDVj+IA69jUTo/pDpofSa
+o4GSMIGPMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMBMGA1UdJQQMMAoG
+CCsGAQUFBwMBMBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAdBgNVHQ4EFgQU
+AODu39mYpDn7g8JsdsMu5tTBJBkwHwYDVR0jBBgwFoAUc1NmyEq+aKtN0KkimhU7
+eRpbMOUwCgYIKoZIzj0EAwIDRwAwRAIgTBUoGZFVytRixPHXpF7i08g3McDS3G9n
+Mkktht/dCJUCICMli5GAU7yXv9sOsIoqAK93XBgODNGbAiW+YolDcbk1
+-----END CERTIFICATE-----
+`;
+
+/** The server's private key. */
+export const KEY: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyXvHR4v/SaiFEymp
+a++VwkgmlSTUBCpoq6oQxZi6Gm2hRANCAAQ+UXqeojST0p5RxsQJsGdzPNKMqyek
+3fbUq9xPryLGqMKFa/tVAks1/hiON9oUj94aDVj+IA69jUTo/pDpofSa
+-----END PRIVATE KEY-----
+`;
