@@ -331,6 +331,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#result === "exit" || this.#result === "killed") this.#controller.abort(this.#outcome);
+    else if (this.#killedBy !== undefined) this.#controller.abort(this.#killedBy);
     return this.#controller.signal;
   }
 
@@ -481,16 +482,10 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     this.#status = "running";
     try {
       const result = this.run();
-      if (isThenable(result)) void this.#follow(result);
-      else this.#end("value", result);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  async #follow(result: PromiseLike<T>): Promise<void> {
-    try {
-      this.#end("value", await result);
+      // Not awaited: for the hundreds of thousands that are parked, the frame of an async function is a lot.
+      if (isThenable(result)) {
+        result.then((value) => this.#end("value", value), (error) => this.#fail(error));
+      } else this.#end("value", result);
     } catch (error) {
       this.#fail(error);
     }
@@ -543,9 +538,18 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       scope.pending = null;
       if (hub.running === scope) hub.running = null;
     }
-    if (!this.successful) this.report(outcome);
+    if (!this.successful) this.#report(outcome);
     hub.runCallback(callEnded, this as Greenlet);
     this.#links?.notify();
+  }
+
+  /** Whatever a subclass makes of it, those who wait for the end must be told of that. */
+  #report(error: unknown): void {
+    try {
+      this.report(error);
+    } catch (failure) {
+      hub.handleError(this, failure);
+    }
   }
 
   #join(options: WaitOptions | undefined, kind: WaitKind<void>): Promise<void> {

@@ -8,7 +8,9 @@
 export class LocalValues {
   readonly #values = new WeakMap<object, object>();
   /** For listing them, which a WeakMap cannot do. */
-  readonly #locals: WeakRef<object>[] = [];
+  #locals: WeakRef<object>[] = [];
+  /** How many may be listed before those that are gone are taken out. */
+  #limit = 16;
 
   /** The values for a local, if it was touched. */
   get(local: object): object | undefined {
@@ -17,7 +19,7 @@ export class LocalValues {
 
   /** Stores the values for a local. */
   set(local: object, values: object): void {
-    if (!this.#values.has(local)) this.#locals.push(new WeakRef(local));
+    if (!this.#values.has(local)) this.#list(local);
     this.#values.set(local, values);
   }
 
@@ -27,5 +29,13 @@ export class LocalValues {
       const local = ref.deref();
       if (local !== undefined) yield this.#values.get(local)!;
     }
+  }
+
+  #list(local: object): void {
+    if (this.#locals.length >= this.#limit) {
+      this.#locals = this.#locals.filter((ref) => ref.deref() !== undefined);
+      this.#limit = Math.max(2 * this.#locals.length, 16);
+    }
+    this.#locals.push(new WeakRef(local));
   }
 }

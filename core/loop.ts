@@ -7,7 +7,7 @@
  */
 
 import { hub } from "./scheduler.ts";
-import { parkWait, type WaitOptions } from "./suspend.ts";
+import { countDown, parkWait, type WaitOptions } from "./suspend.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
 import {
@@ -115,16 +115,21 @@ export class Loop {
    * Waits until no watcher is active that counts, and returns `true`; `false` after its own timeout, or when
    * {@link Loop.break} was called.
    */
-  run(options: LoopRunOptions = {}): Promise<boolean> {
+  async run(options: LoopRunOptions = {}): Promise<boolean> {
     this.#once = options.once ?? false;
-    return parkWait<boolean>(
-      (wait) => {
-        this.#runners.add(wait);
-        if (this.#active === 0) this.#runners.resumeAll(true);
-      },
-      options,
-      RUN,
-    );
+    const remaining = countDown(options.timeout);
+    for (;;) {
+      const isOver = await parkWait<boolean>(
+        (wait) => {
+          this.#runners.add(wait);
+          if (this.#active === 0) this.#runners.resumeAll(true);
+        },
+        { timeout: remaining(), signal: options.signal },
+        RUN,
+      );
+      // The last callback may have woken somebody who has started another watcher by now.
+      if (!isOver || this.#active === 0) return isOver;
+    }
   }
 
   /** Makes {@link Loop.run} return now; watchers stay active. gevent's `break_`. */

@@ -13,7 +13,7 @@ import type { WaitKind } from "./waiter.ts";
 
 const ADD: WaitKind<void> = {
   name: "Pool.add",
-  expired: (waiter) => void waiter.fail(new PoolFull()),
+  timeoutError: () => new PoolFull(),
 };
 const AVAILABLE: WaitKind<number> = {
   name: "Pool.waitAvailable",

@@ -19,6 +19,9 @@ type Delivery = { readonly value: unknown } | { readonly error: unknown };
 /** Under which a greenlet keeps the raw greenlet that stands for it. */
 const SELF = {};
 
+/** The parent of one that has none. */
+const NOBODY = {} as RawGreenlet;
+
 /**
  * A coroutine that runs only when another one switches to it: `greenlet.greenlet`.
  *
@@ -55,12 +58,12 @@ export class RawGreenlet {
    *
    * @param fn Called with the value of the first switch.
    * @param parent Where its result goes; by default the one that is running.
-   * @throws {TypeError} When `fn` is not a function.
+   * @throws {TypeError} When `fn` is not a function, or `parent` not a raw greenlet.
    */
-  constructor(fn: (value?: never) => unknown, parent: RawGreenlet = RawGreenlet.getCurrent()) {
+  constructor(fn: (value: never) => unknown, parent: RawGreenlet = RawGreenlet.getCurrent()) {
     requireFunction(fn, "fn");
     this.#fn = fn as (value: unknown) => unknown;
-    this.#parent = parent;
+    if (parent !== NOBODY) this.#parent = requireRawGreenlet(parent);
   }
 
   /** The one that is running: `greenlet.getcurrent`. */
@@ -69,9 +72,8 @@ export class RawGreenlet {
     const known = locals?.get(SELF);
     if (known !== undefined) return known as RawGreenlet;
     // One without a function of its own: it is running already.
-    const standIn = new RawGreenlet(() => {}, null as never);
+    const standIn = new RawGreenlet(() => {}, NOBODY);
     standIn.#state = "alive";
-    standIn.#parent = undefined;
     locals?.set(SELF, standIn);
     return standIn;
   }
@@ -82,6 +84,7 @@ export class RawGreenlet {
   }
 
   set parent(parent: RawGreenlet) {
+    requireRawGreenlet(parent);
     for (let one: RawGreenlet | undefined = parent; one !== undefined; one = one.#parent) {
       if (one === this) throw new TypeError("Cannot make a greenlet its own ancestor");
     }
@@ -100,7 +103,9 @@ export class RawGreenlet {
 
   /**
    * Hands control over, with a value, and waits until somebody hands it back; returns what they pass. Switching to one
-   * that has ended goes to its parent.
+   * that has ended goes to its parent. In a hub callback, such as that of a watcher, it hands over without waiting.
+   *
+   * @throws {TypeError} When it has begun and does not wait in `switch` or `throw`, but for something else.
    */
   switch(value?: unknown): Promise<unknown> {
     return this.#enter({ value });
@@ -108,18 +113,32 @@ export class RawGreenlet {
 
   /**
    * Hands control over by raising an error there, `GreenletExit` by default; see {@link RawGreenlet.switch}. One that has
-   * not run never will, and the error goes on to its parent; a `GreenletExit` arrives there as a value.
+   * not run never will, and the error goes on to its parent, as with one that has ended; a `GreenletExit` arrives there
+   * as a value.
    */
   throw(error: unknown = new GreenletExit()): Promise<unknown> {
     return this.#enter({ error });
   }
 
+  /** For example `<RawGreenlet alive>`. */
+  toString(): string {
+    return `<RawGreenlet ${this.#state}>`;
+  }
+
   #enter(delivery: Delivery): Promise<unknown> {
+    if (hub.inCallback) {
+      // Nobody waits there to whom it could be handed back.
+      if (!this.#deliver(delivery)) hub.handleError(this, notWaiting(delivery));
+      return Promise.resolve(undefined);
+    }
     const from = RawGreenlet.getCurrent();
     return parkWait<unknown>(
       (wait) => {
         from.#wait = wait;
-        this.#deliver(delivery);
+        if (!this.#deliver(delivery)) {
+          from.#wait = undefined;
+          wait.fail(notWaiting(delivery));
+        }
         return () => from.#wait = undefined;
       },
       undefined,
@@ -127,38 +146,72 @@ export class RawGreenlet {
     );
   }
 
-  #deliver(delivery: Delivery): void {
-    if (this.#state === "dead") return this.#toParent(delivery);
+  /** Says whether there was anybody to take it. */
+  #deliver(delivery: Delivery): boolean {
+    if (this.#state === "dead") return this.#end(delivery);
     if (this.#state === "new") {
       if ("error" in delivery) return this.#end(delivery);
       this.#state = "alive";
-      new Greenlet(() => this.#run(delivery.value)).start();
-      return;
+      new Coroutine(() => this.#run(delivery.value), (outcome) => this.#finish(outcome)).start();
+      return true;
     }
     const wait = this.#wait;
     this.#wait = undefined;
-    const arrived = "error" in delivery ? wait?.fail(delivery.error) : wait?.resume(delivery.value);
-    // Whoever it was meant for is not waiting: it has been killed, or waits for something else.
-    if (!arrived && "error" in delivery) hub.handleError(this, delivery.error);
+    if (wait === undefined) return false;
+    return "error" in delivery ? wait.fail(delivery.error) : wait.resume(delivery.value);
   }
 
   async #run(value: unknown): Promise<void> {
     localsOf(getCurrent())?.set(SELF, this);
     try {
-      this.#end({ value: await this.#fn!(value) });
+      this.#finish({ value: await this.#fn!(value) });
     } catch (error) {
-      this.#end({ error });
+      this.#finish({ error });
     }
   }
 
-  #end(delivery: Delivery): void {
-    this.#state = "dead";
-    const isExit = "error" in delivery && delivery.error instanceof GreenletExit;
-    this.#toParent(isExit ? { value: delivery.error } : delivery);
+  /** Hands over what it ends with; an error that the parent does not wait for is reported. */
+  #finish(outcome: Delivery): void {
+    if (this.#state === "dead" || this.#end(outcome)) return;
+    if (!("error" in outcome) || outcome.error instanceof GreenletExit) return;
+    hub.handleError(this, outcome.error);
   }
 
-  #toParent(delivery: Delivery): void {
-    if (this.#parent !== undefined) this.#parent.#deliver(delivery);
-    else if ("error" in delivery) hub.handleError(this, delivery.error);
+  #end(delivery: Delivery): boolean {
+    this.#state = "dead";
+    const isExit = "error" in delivery && delivery.error instanceof GreenletExit;
+    if (this.#parent === undefined) return false;
+    return this.#parent.#deliver(isExit ? { value: delivery.error } : delivery);
   }
+}
+
+/** Runs the function of a raw greenlet. */
+class Coroutine extends Greenlet<void> {
+  readonly #onEnd: (outcome: Delivery) => void;
+
+  constructor(run: () => Promise<void>, onEnd: (outcome: Delivery) => void) {
+    super(run);
+    this.#onEnd = onEnd;
+  }
+
+  /** The raw greenlet passes its errors on. */
+  protected override report(): void {}
+
+  /** It may have been killed before it could run. */
+  protected override ended(): void {
+    const { successful, value, exception } = this;
+    this.#onEnd(successful ? { value } : { error: exception });
+  }
+}
+
+function notWaiting(delivery: Delivery): TypeError {
+  const message = "Cannot switch to a greenlet that does not wait to be switched to";
+  return new TypeError(message, "error" in delivery ? { cause: delivery.error } : {});
+}
+
+function requireRawGreenlet(value: RawGreenlet): RawGreenlet {
+  if (value instanceof RawGreenlet) return value;
+  throw new TypeError(
+    `Cannot use as a parent what is not a raw greenlet: received ${Deno.inspect(value)}`,
+  );
 }

@@ -153,6 +153,11 @@ export class Scope {
     return undefined;
   }
 
+  /** Whether this is, or is in, a stretch that interrupts have to wait for. */
+  get sheltered(): boolean {
+    return this.shielded || (this.parent !== null && this.parent.sheltered);
+  }
+
   /** Every wait parked here and below. */
   *parked(): IterableIterator<ScopeMember> {
     if (Array.isArray(this.members)) yield* this.members;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireFunction } from "./links.ts";
 import { currentScope, Scope, scopeOfCaller } from "./scope.ts";
 
 /**
@@ -13,6 +14,7 @@ import { currentScope, Scope, scopeOfCaller } from "./scope.ts";
  * Timeouts started inside work as ever. gevent has no counterpart.
  *
  * @returns What `fn` returns.
+ * @throws {TypeError} When `fn` is not a function.
  *
  * @example
  * ```ts
@@ -31,11 +33,13 @@ import { currentScope, Scope, scopeOfCaller } from "./scope.ts";
  * ```
  */
 export async function shield<T>(fn: () => T | PromiseLike<T>): Promise<T> {
+  requireFunction(fn, "fn");
   const scope = new Scope(scopeOfCaller());
   scope.shielded = true;
   try {
     return await currentScope.run(scope, fn);
   } finally {
+    scope.shielded = false; // or nobody could end the waits that are left behind
     scope.close();
   }
 }

@@ -126,7 +126,8 @@ export function completed<T>(value: T): Promise<T> {
 
 function refusal(scope: Scope, options: WaitOptions | undefined): Promise<never> | undefined {
   if (hub.inCallback) return rejected(new BlockingSwitchOutError());
-  if (scope.root.ending === "killed") return rejected(new GreenletExit());
+  // A clean-up that was begun is finished, even if the greenlet has not waited for it.
+  if (scope.root.ending === "killed" && !scope.sheltered) return rejected(new GreenletExit());
   const interrupt = scope.takeInterrupt();
   if (interrupt !== undefined) return rejected(interrupt.error);
   if (options === undefined) return undefined;

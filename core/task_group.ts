@@ -8,7 +8,8 @@ import { Greenlet } from "./greenlet.ts";
 import { Group } from "./group.ts";
 import { Interrupt } from "./errors.ts";
 import { requireFunction } from "./links.ts";
-import { currentScope, Scope, scopeOfCaller } from "./scope.ts";
+import { hub } from "./scheduler.ts";
+import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
 import { shield } from "./shield.ts";
 import type { WaitOptions } from "./suspend.ts";
 
@@ -44,8 +45,9 @@ export class TaskGroupCancelled extends Interrupt {
  * When one fails, the others are killed and the block is interrupted; when all have ended, the error is thrown, or an
  * `AggregateError` of several. `TaskGroup.run(async (group) => …)` waits for all at the end of the function. With
  * `await using group = new TaskGroup()` end the block with `await group.join()`: leaving it in any other way kills what
- * still runs, as JavaScript does not tell whether a block is left because of an error. Errors of the greenlets are the
- * group's and are not reported to the hub. gevent has no counterpart.
+ * still runs, as JavaScript does not tell whether a block is left because of an error; and when the block is interrupted
+ * before that, the error comes as the `error` of a `SuppressedError`. Errors of the greenlets are the group's and are not
+ * reported to the hub. gevent has no counterpart.
  *
  * @example
  * ```ts
@@ -71,14 +73,19 @@ export class TaskGroupCancelled extends Interrupt {
 export class TaskGroup implements AsyncDisposable {
   readonly #children: Group = new Group();
   readonly #scope: Scope;
+  /** The main scope is that of others, too: their waits are older than the group. */
+  readonly #since: number;
+  /** What has not been thrown yet. */
   readonly #errors: unknown[] = [];
   #cancellation: TaskGroupCancelled | undefined;
-  #thrown = false;
+  /** Whether its greenlets are to end: one that is started now would be forgotten. */
+  #ending = false;
   #closed = false;
 
   /** Makes a group whose failing greenlets interrupt the waits of the current scope. */
   constructor() {
     this.#scope = scopeOfCaller();
+    this.#since = this.#scope === mainScope ? hub.nextOrder() : 0;
   }
 
   /**
@@ -106,7 +113,7 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   /**
-   * Starts a function in a greenlet of the group.
+   * Starts a function in a greenlet of the group. While the group is failing, the greenlet is killed before it runs.
    *
    * @throws {TypeError} When `fn` is not a function, or the group has ended.
    */
@@ -115,6 +122,7 @@ export class TaskGroup implements AsyncDisposable {
     if (this.#closed) throw new TypeError("Cannot spawn in a task group that has ended");
     const child = new Child<T>(fn, args, (error) => this.#onFailure(error));
     this.#children.tryStart(child);
+    if (this.#ending) this.#children.killOne(child);
     return child;
   }
 
@@ -124,13 +132,13 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   /**
-   * Waits until all greenlets have ended.
+   * Waits until all greenlets have ended; returns quietly after its own timeout.
    *
    * @throws The error of the one that failed; an `AggregateError` when several did.
    */
   async join(options?: WaitOptions): Promise<void> {
     try {
-      await this.#children.join(options);
+      if (!await this.#children.join(options)) return;
     } catch (error) {
       if (error !== this.#cancellation) throw error;
       await this.#finish();
@@ -140,6 +148,7 @@ export class TaskGroup implements AsyncDisposable {
 
   /** The end of an `await using` block: kills what still runs, waits for its end, and throws what was not thrown yet. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending = true;
     this.cancel();
     await this.#finish();
     this.#closed = true;
@@ -152,6 +161,7 @@ export class TaskGroup implements AsyncDisposable {
       result = await fn(this);
       await this.#children.join();
     } catch (error) {
+      this.#ending = true;
       this.cancel();
       if (error !== this.#cancellation && !this.#errors.includes(error)) {
         this.#errors.unshift(error);
@@ -170,21 +180,20 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   #throwErrors(): void {
-    if (this.#thrown || this.#errors.length === 0) return;
-    this.#thrown = true;
-    if (this.#errors.length === 1) throw this.#errors[0];
-    throw new AggregateError(
-      this.#errors,
-      `${this.#errors.length} greenlets of a task group failed`,
-    );
+    this.#ending = false;
+    const errors = this.#errors.splice(0);
+    if (errors.length === 0) return;
+    if (errors.length === 1) throw errors[0];
+    throw new AggregateError(errors, `${errors.length} greenlets of a task group failed`);
   }
 
   #onFailure(error: unknown): void {
     this.#errors.push(error);
-    if (this.#errors.length > 1) return;
+    if (this.#ending) return;
+    this.#ending = true;
     this.cancel();
     this.#cancellation = new TaskGroupCancelled("A greenlet of the task group failed");
-    this.#scope.interrupt(this.#cancellation);
+    this.#scope.interrupt(this.#cancellation, this.#since);
   }
 }
 

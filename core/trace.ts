@@ -97,7 +97,7 @@ export function trace(): Trace {
     }
     return lane;
   };
-  hub.observer = (scope, began, ended) => {
+  const observer = (scope: object, began: number, ended: number): void => {
     const greenlet = (scope as Scope).owner as Greenlet;
     events.push({
       name: greenlet.name,
@@ -109,7 +109,10 @@ export function trace(): Trace {
       ...describeNext(scope as Scope),
     });
   };
-  const stop = (): void => void (hub.observer = null);
+  hub.observer = observer;
+  const stop = (): void => {
+    if (hub.observer === observer) hub.observer = null;
+  };
   return { events, stop, toJSON: () => ({ traceEvents: events }), [Symbol.dispose]: stop };
 }
 

@@ -58,7 +58,8 @@ export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Pr
     );
   }
   const disposed = (value: T): void => handOver(value, options?.orphan ?? dispose);
-  if (scopeOfCaller().root.ending !== "alive") {
+  const scope = scopeOfCaller();
+  if (scope.root.ending !== "alive" && !scope.sheltered) {
     promise.then(disposed, () => {});
     return rejected(new GreenletExit());
   }

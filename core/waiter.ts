@@ -44,6 +44,8 @@ export interface WaitKind<T> {
    * Leave it out to raise that error.
    */
   expired?(waiter: Waiter<T>, error: () => unknown): void;
+  /** Makes the error for a timeout in ms, in place of a `Timeout`; a `Timeout` that was passed is raised itself. */
+  timeoutError?(): unknown;
 }
 
 /** A list of waits that a wait may stand in; it leaves it by itself when it is settled. */
@@ -162,8 +164,11 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
   expire(error: () => unknown): void {
     if (this.#state !== PARKED) return;
     this.#takeBack();
-    if (this.kind.expired !== undefined) this.kind.expired(this, error);
-    else this.fail(error());
+    const { expired, timeoutError } = this.kind;
+    if (expired !== undefined) expired(this, error);
+    else if (timeoutError !== undefined && this.limit?.timeout === undefined) {
+      this.fail(timeoutError());
+    } else this.fail(error());
   }
 
   /** The timer of {@link Wait.limit} is due. */

@@ -6,16 +6,19 @@
 
 import { GreenletExit } from "../core/errors.ts";
 import { Greenlet } from "../core/greenlet.ts";
-import { parkWait } from "../core/suspend.ts";
+import { checkpoint, parkWait } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import type { AccessLogEntry } from "./access_log.ts";
 import { answerFor, chunksOf, lengthOf, type StreamedBody } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { HttpApp, HttpInfo } from "./server.ts";
-import { upgradeOf } from "./websocket.ts";
+import { isUpgraded, upgradeOf } from "./websocket.ts";
 
 const ROOM: WaitKind<void> = { name: "the client to take more of the body" };
+
+/** What the runtime is told when a body ends early; the reason itself is reported by the greenlet of the request. */
+export const CUT_OFF: Error = new Error("The body was cut off");
 
 /** How many bytes of a streamed body may wait for the client before its producer has to. */
 const HIGH_WATER_MARK = 65536;
@@ -48,10 +51,9 @@ export class Exchange extends Greenlet<void> {
     this.#log = log;
     if (log === null) return;
     const { remoteAddr } = info;
-    const { pathname, search } = new URL(request.url);
     this.#origin = {
       address: "hostname" in remoteAddr ? remoteAddr.hostname : "-",
-      requestLine: `${request.method} ${pathname}${search} HTTP/1.1`,
+      requestLine: `${request.method} ${targetOf(request.url)} HTTP/1.1`,
       begun: performance.now(),
     };
   }
@@ -75,6 +77,11 @@ export class Exchange extends Greenlet<void> {
   refuse(): void {
     this.#respondWithText(503, "Service Unavailable");
     this.throw();
+  }
+
+  /** The client has left, or got all of the answer: the runtime may not tell which. */
+  abandon(): void {
+    if (this.#status === 0 && !isUpgraded(this.#request)) this.throw();
   }
 
   /** If there was no answer, there is one now; the client learns that it is not its fault, and nothing more. */
@@ -128,14 +135,25 @@ export class Exchange extends Greenlet<void> {
         if ((controller.desiredSize ?? 0) <= 0 && !gone) {
           await parkWait<void>((wait) => waitingForRoom.add(wait), undefined, ROOM);
         }
+        if (gone) {
+          // The producer was waiting for something else than the library when the client left.
+          const refused = checkpoint();
+          return refused === undefined ? undefined : await refused;
+        }
         controller.enqueue(chunk);
         this.#length! += chunk.length;
       }
       controller.close();
     } catch (error) {
       // The client sees a body that was cut off rather than one that looks complete.
-      if (!gone) controller.error(error);
+      if (!gone) controller.error(CUT_OFF);
       throw error;
     }
   }
+}
+
+/** What follows the host; taken literally, as a client can send a host with which this is no URL. */
+function targetOf(url: string): string {
+  const slash = url.indexOf("/", url.indexOf("//") + 2);
+  return slash === -1 ? "/" : url.slice(slash);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Queue, type StopIteration } from "../sync/queue.ts";
+import { SimpleQueue, type StopIteration } from "../sync/simple_queue.ts";
 
 /**
  * A piece of a streamed body.
@@ -37,7 +37,7 @@ export type BodyChunk = string | Uint8Array;
 export type StreamedBody =
   | Iterable<BodyChunk>
   | AsyncIterable<BodyChunk>
-  | Queue<BodyChunk | typeof StopIteration>;
+  | SimpleQueue<BodyChunk | typeof StopIteration>;
 
 /**
  * What an app may return: a `Response`; a text (`text/plain`); bytes; a streamed body (`text/plain`); nothing (204);
@@ -136,9 +136,15 @@ export function answerFor(result: HttpResult): Answer {
   return new Response(text, { headers: JSON_HEADERS });
 }
 
-/** How long the body of what an app returned is, as far as that can be told; for the access log. */
+/** Responses with these statuses have no body. */
+const WITHOUT_BODY: readonly number[] = [101, 204, 205, 304];
+
+/**
+ * How long the body of what an app returned is, as far as that can be told; for the access log. The response is not
+ * asked for its body: the runtime would make a stream of it, and send it in pieces.
+ */
 export function lengthOf(result: HttpResult, response: Response): number | undefined {
-  if (response.body === null) return 0;
+  if (WITHOUT_BODY.includes(response.status)) return 0;
   if (typeof result === "string") return encoder.encode(result).length;
   if (result instanceof Uint8Array) return result.length;
   const declared = response.headers.get("content-length");
@@ -166,5 +172,5 @@ function withDefault(given: HeadersInit | undefined): Headers {
 
 function isStreamed(value: unknown): value is StreamedBody {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return value instanceof Queue || Symbol.asyncIterator in value || Symbol.iterator in value;
+  return value instanceof SimpleQueue || Symbol.asyncIterator in value || Symbol.iterator in value;
 }

@@ -28,13 +28,13 @@ export class HttpError extends Error {
    *
    * @throws {RangeError} When the status is not that of an error, 400 to 599.
    */
-  constructor(status: number, message?: string) {
+  constructor(status: number, message?: string, options?: ErrorOptions) {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(
         `Cannot create an HTTP error as 'status' must be 400 to 599: received ${status}`,
       );
     }
-    super(message ?? STATUS_TEXT[status] ?? `Status ${status}`);
+    super(message ?? STATUS_TEXT[status] ?? `Status ${status}`, options);
     this.status = status;
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { WaitOptions } from "../core/suspend.ts";
+import { limited } from "../core/timeout.ts";
 import { each } from "../core/until.ts";
 import { HttpError } from "./errors.ts";
 
@@ -30,8 +31,9 @@ const DEFAULT_LIMIT = 1024 * 1024;
 /**
  * Reads the whole body of a request as bytes.
  *
- * @throws {HttpError} 413 when it is longer than `options.limit`; it is not read further than that.
- * @throws {Timeout} When it does not come in time; the time counts for each piece of it.
+ * @throws {HttpError} 413 when it is longer than `options.limit`; it is not read further than that. 400 when it is
+ * malformed, or breaks off because the client has left.
+ * @throws {Timeout} When it does not come in time; the time counts for all of it.
  *
  * @example
  * ```ts
@@ -45,17 +47,20 @@ export async function readBytes(
   request: Request,
   options: BodyOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { limit = DEFAULT_LIMIT } = options;
+  const { limit = DEFAULT_LIMIT, timeout, signal } = options;
   const tooLong = (): HttpError => new HttpError(413, `The body is longer than ${limit} bytes`);
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLong();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  if (request.body !== null) {
-    for await (const chunk of each(request.body, options)) {
-      length += chunk.length;
-      if (length > limit) throw tooLong();
-      chunks.push(chunk);
-    }
+  const { body } = request;
+  if (body !== null) {
+    await limited(timeout, async () => {
+      for await (const chunk of each(piecesOf(body), { signal })) {
+        length += chunk.length;
+        if (length > limit) throw tooLong();
+        chunks.push(chunk);
+      }
+    });
   }
   const bytes = new Uint8Array(length);
   let at = 0;
@@ -64,6 +69,20 @@ export async function readBytes(
     at += chunk.length;
   }
   return bytes;
+}
+
+/** The body piece by piece. What goes wrong with it is the client's doing, unlike what interrupts the wait for it. */
+function piecesOf(body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+  const pieces = body.values();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () =>
+        pieces.next().catch((cause) => {
+          throw new HttpError(400, "The body breaks off or is malformed", { cause });
+        }),
+      return: () => pieces.return!(),
+    }),
+  };
 }
 
 /**

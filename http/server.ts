@@ -10,7 +10,7 @@ import { withTimeout } from "../core/timeout.ts";
 import { until } from "../core/until.ts";
 import { type Address, formatAddress, type ParsedAddress } from "../net/address.ts";
 import { BaseServer, type BaseServerOptions } from "../net/base_server.ts";
-import { Exchange } from "./_exchange.ts";
+import { CUT_OFF, Exchange } from "./_exchange.ts";
 import { type AccessLogEntry, formatAccessLog } from "./access_log.ts";
 import type { HttpResult } from "./body.ts";
 
@@ -71,15 +71,19 @@ export interface HttpServerOptions extends BaseServerOptions {
   readonly key?: string;
 }
 
-/** How long `stop` waits for the runtime to let go of connections before it cuts them. */
-const CUTTING_TIME = 500;
+/** How long `stop` waits for clients to take what they were sent. */
+const LEAVING_TIME = 500;
 
 /**
  * Answers HTTP requests, each in a greenlet of its own, on top of `Deno.serve`: gevent's `WSGIServer`.
  *
  * An app that throws is answered with 500 and a plain text that tells nothing; the error goes to the hub. Throw an
- * `HttpError` for an answer that is meant for the client. A full pool lets requests wait, in order of arrival. `stop`
- * accepts nothing new, lets running requests finish for a while, kills the rest, and closes all connections.
+ * `HttpError` for an answer that is meant for the client. A full pool lets requests wait, in order of arrival.
+ *
+ * `stop` accepts nothing new, refuses requests that still wait, lets running ones finish for a while, kills the rest, and
+ * closes all connections. Only a client that does not take its answer, and a `Response` around an endless stream of your
+ * own, keep theirs until they end; a stream that is returned as it is, or through `streamed`, is ended like any other
+ * streamed body.
  *
  * @example
  * ```ts
@@ -98,10 +102,10 @@ export class HttpServer extends BaseServer {
   readonly #app: HttpApp;
   readonly #options: HttpServerOptions;
   readonly #logEntry: ((entry: AccessLogEntry) => void) | null;
-  readonly #cut: AbortController = new AbortController();
   #server: Deno.HttpServer | undefined;
   #drained: Promise<void> | undefined;
   #waiting = 0;
+  readonly #refuseWaiting: AbortController = new AbortController();
 
   /**
    * Makes a server that is not listening yet.
@@ -137,10 +141,9 @@ export class HttpServer extends BaseServer {
   protected override listen(address: ParsedAddress): Deno.Addr {
     const { cert, key } = this.#options;
     const common = {
-      signal: this.#cut.signal,
       onListen: () => {},
       onError: (error: unknown): Response => {
-        hub.handleError(this, error);
+        if (error !== CUT_OFF) hub.handleError(this, error);
         return new Response("Internal Server Error", { status: 500 });
       },
     };
@@ -158,23 +161,25 @@ export class HttpServer extends BaseServer {
 
   /** Accepts nothing new; connections that are idle are closed. */
   protected override unlisten(): void {
+    this.#refuseWaiting.abort();
     this.#drained = this.#server?.shutdown();
   }
 
-  /** Waits for the last bytes to leave, but not for a client that does not take them. */
+  /**
+   * Waits for the last bytes to leave, but not for a client that does not take them: the runtime cannot cut connections
+   * that it is told to let finish.
+   */
   protected override async drain(): Promise<void> {
     const drained = this.#drained;
     if (drained === undefined) return;
-    await withTimeout(CUTTING_TIME, () => until(drained), { timeoutValue: undefined });
-    this.#cut.abort();
-    await until(drained);
+    await withTimeout(LEAVING_TIME, () => until(drained), { timeoutValue: undefined });
   }
 
   #answer(request: Request, info: HttpInfo): Promise<Response> {
     const { promise, resolve } = Promise.withResolvers<Response>();
     const exchange = new Exchange(this.#app, request, info, resolve, this.#logEntry);
     if (this.#options.killOnDisconnect) {
-      request.signal.addEventListener("abort", () => exchange.throw());
+      request.signal.addEventListener("abort", () => exchange.abandon());
     }
     if (!this.pool.tryStart(exchange)) void this.#startLater(exchange);
     return promise;
@@ -185,7 +190,9 @@ export class HttpServer extends BaseServer {
     if (this.#waiting >= maxWaiting) return exchange.refuse();
     this.#waiting++;
     try {
-      await this.pool.start(exchange);
+      await this.pool.start(exchange, { signal: this.#refuseWaiting.signal });
+    } catch {
+      exchange.refuse();
     } finally {
       this.#waiting--;
     }

@@ -5,12 +5,12 @@
  */
 
 import { Deque } from "../core/deque.ts";
-import { ConcurrentObjectUseError } from "../core/errors.ts";
+import { ConcurrentObjectUseError, GreenletExit } from "../core/errors.ts";
 import { sleep } from "../core/sleep.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import type { Wait, WaitKind } from "../core/waiter.ts";
 import { requireFunction } from "../core/links.ts";
-import { withTimeout } from "../core/timeout.ts";
+import { limited } from "../core/timeout.ts";
 import { WebSocketError } from "./errors.ts";
 
 /**
@@ -75,6 +75,12 @@ const OPEN: WaitKind<void> = { name: "the WebSocket to open" };
 
 const encoder = new TextEncoder();
 
+/** The code for a connection that was lost; the runtime says 0. */
+const LOST = 1006;
+
+/** 16 bytes in base64. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+
 /** How often `send` looks whether what it sent has left: from the first to the last of these, in ms. */
 const SHORTEST_LOOK = 1;
 const LONGEST_LOOK = 50;
@@ -109,6 +115,7 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
   readonly #maxMessageSize: number;
   readonly #maxUnread: number;
   readonly #highWaterMark: number;
+  readonly #protocol: string;
   readonly #unread: Deque<WebSocketMessage> = new Deque();
   #receiver: Wait<WebSocketMessage | null> | undefined;
   #closed: { readonly code: number; readonly reason: string } | undefined;
@@ -120,6 +127,7 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
     this.#maxMessageSize = options.maxMessageSize ?? 1024 * 1024;
     this.#maxUnread = options.maxUnread ?? 1024;
     this.#highWaterMark = options.highWaterMark ?? 65536;
+    this.#protocol = options.protocol ?? ""; // that of a server's socket is always empty
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => this.#onMessage(event.data);
     socket.onclose = (event) => this.#onClose(event.code, event.reason);
@@ -129,7 +137,9 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
 
   /** Whether it is closed, or being closed. */
   get closed(): boolean {
-    return this.#closing || this.#closed !== undefined;
+    // The runtime tells of a close that the client began only when it has answered it.
+    return this.#closing || this.#closed !== undefined ||
+      this.#socket.readyState > WebSocket.OPEN;
   }
 
   /** The code the socket was closed with; `undefined` while it is open. 1006 when the connection was lost. */
@@ -144,7 +154,7 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
 
   /** The sub-protocol that was agreed on; empty for none. */
   get protocol(): string {
-    return this.#socket.protocol;
+    return this.#protocol;
   }
 
   /** How many bytes have been sent and have not left yet. */
@@ -193,8 +203,8 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
     this.#requireOpen();
     this.#socket.send(message as string | Uint8Array<ArrayBuffer>);
     if (this.#socket.bufferedAmount <= this.#highWaterMark) return await completed(undefined);
-    const { timeout = null, signal } = options;
-    await withTimeout(timeout, async () => {
+    const { timeout, signal } = options;
+    await limited(timeout, async () => {
       for (let look = SHORTEST_LOOK; this.#socket.bufferedAmount > this.#highWaterMark;) {
         await sleep(look, { signal });
         this.#requireOpen();
@@ -203,7 +213,10 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
     });
   }
 
-  /** Begins the closing handshake and returns at once; closing again is harmless. */
+  /**
+   * Begins the closing handshake and returns at once; closing again is harmless. A client that is still sending may find
+   * the connection lost (1006) instead of the code: the runtime does not wait for it.
+   */
   close(code = 1000, reason = ""): void {
     if (this.closed) return;
     this.#closing = true;
@@ -241,7 +254,7 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
 
   #onClose(code: number, reason: string): void {
     if (this.#closed !== undefined) return; // told twice when the connection was lost
-    this.#closed = { code, reason };
+    this.#closed = { code: code === 0 ? LOST : code, reason };
     const receiver = this.#receiver;
     this.#receiver = undefined;
     receiver?.resume(null);
@@ -270,10 +283,9 @@ export class Upgrade {
       connection.close();
     } catch (error) {
       if (error instanceof WebSocketError && connection.closed) return; // the client left in the middle of it
-      connection.close(1011, "Internal Error");
+      if (error instanceof GreenletExit) connection.close(1001, "Going away");
+      else connection.close(1011, "Internal Error");
       throw error;
-    } finally {
-      connection.close(1001, "Going away");
     }
   }
 
@@ -298,6 +310,13 @@ export class Upgrade {
 
 const UPGRADE: unique symbol = Symbol("upgrade");
 
+const upgraded = new WeakSet<Request>();
+
+/** Whether a request has become a WebSocket: the runtime then says that its client has left. */
+export function isUpgraded(request: Request): boolean {
+  return upgraded.has(request);
+}
+
 /** The upgrade that a response begins, if it does. */
 export function upgradeOf(response: Response & { [UPGRADE]?: Upgrade }): Upgrade | undefined {
   return response[UPGRADE];
@@ -307,7 +326,8 @@ export function upgradeOf(response: Response & { [UPGRADE]?: Upgrade }): Upgrade
  * Answers a request with a WebSocket: an app returns the result to its `HttpServer`, which then runs the handler in the
  * greenlet of the request. gevent-websocket's `WebSocketHandler`.
  *
- * What is no WebSocket request is answered with 400 or 426, one from a page of a foreign origin with 403.
+ * What is no WebSocket request, or does not offer `options.protocol`, is answered with 400 or 426, one from a page of a
+ * foreign origin with 403.
  *
  * @throws {TypeError} When `handler` is not a function.
  *
@@ -331,7 +351,10 @@ export function upgradeWebSocket(
       connection: "upgrade",
     });
   }
-  if (request.method !== "GET" || request.headers.get("sec-websocket-key") === null) {
+  if (
+    request.method !== "GET" || !KEY.test(request.headers.get("sec-websocket-key") ?? "") ||
+    !listIn(request, "connection").some((entry) => entry.toLowerCase() === "upgrade")
+  ) {
     return refusal(400, "Expected WebSocket request.");
   }
   if (request.headers.get("sec-websocket-version") !== "13") {
@@ -339,11 +362,20 @@ export function upgradeWebSocket(
   }
   if (!isAllowed(request, options.origins)) return refusal(403, "This origin may not connect.");
   const { idleTimeout = 30_000, protocol } = options;
+  if (protocol !== undefined && !listIn(request, "sec-websocket-protocol").includes(protocol)) {
+    return refusal(400, `Expected the WebSocket protocol '${protocol}'.`);
+  }
+  upgraded.add(request);
   const { socket, response } = Deno.upgradeWebSocket(request, {
     idleTimeout: idleTimeout / 1000,
     ...(protocol === undefined ? {} : { protocol }),
   });
   return Object.assign(response, { [UPGRADE]: new Upgrade(socket, handler, options) });
+}
+
+/** The entries of a header that is a list. */
+function listIn(request: Request, header: string): string[] {
+  return request.headers.get(header)?.split(",").map((entry) => entry.trim()) ?? [];
 }
 
 function isAllowed(request: Request, origins: readonly string[] | "any" | undefined): boolean {

@@ -16,8 +16,14 @@ import { readGate } from "./_read_gate.ts";
 
 /** The buffer starts small, as most connections are idle or chatty, and grows with what comes in. */
 const SMALLEST_BUFFER = 2048;
+/** With so much room left behind the bytes that are kept, they stay where they are. */
+const WORTH_READING = 512;
 /** The most that one read operation brings. */
 export const LARGEST_READ = 65536;
+
+/** Making an array buffer costs as much as a tenth of an echo: results below this size share one, per socket. */
+const SMALL = 1024;
+const SLAB = 4096;
 
 const EMPTY = new Uint8Array(0);
 
@@ -38,6 +44,9 @@ export interface ReadRequest<T> {
 export class Incoming {
   readonly #conn: Deno.Conn;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
+  /** Where small results are carved from; a caller may have detached it, then it is empty. */
+  #slab: Uint8Array<ArrayBuffer> = EMPTY;
+  #slabUsed = 0;
   /** The part of the buffer that has been read and not been taken. */
   #start = 0;
   #end = 0;
@@ -64,10 +73,24 @@ export class Incoming {
     return this.#buffer.subarray(this.#start, this.#end).indexOf(byte, from);
   }
 
-  /** Takes at most `size` bytes; the copy is the caller's. */
+  /**
+   * Takes at most `size` bytes; the copy is the caller's. Never a part of the buffer that is read into: whatever the
+   * caller does with it, what is still to come is safe.
+   */
   take(size: number): Uint8Array<ArrayBuffer> {
     const end = Math.min(this.#start + size, this.#end);
-    const taken = this.#buffer.slice(this.#start, end);
+    const count = end - this.#start;
+    if (count >= SMALL) {
+      const taken = this.#buffer.slice(this.#start, end);
+      this.#start = end;
+      return taken;
+    }
+    if (this.#slab.length - this.#slabUsed < count) {
+      this.#slab = new Uint8Array(SLAB);
+      this.#slabUsed = 0;
+    }
+    const taken = this.#slab.subarray(this.#slabUsed, this.#slabUsed += count);
+    taken.set(this.#buffer.subarray(this.#start, end));
     this.#start = end;
     return taken;
   }
@@ -169,8 +192,9 @@ export class Incoming {
     readGate.completed();
     this.#reading = false;
     if (this.#failure !== undefined) return;
+    // What comes after the end that somebody has set is not for anybody.
     if (count === null) this.#ended = true;
-    else this.#end += count;
+    else if (!this.#ended) this.#end += count;
     this.#serve();
   };
 
@@ -193,9 +217,10 @@ export class Incoming {
       this.#start = this.#end = 0;
       return;
     }
-    if (this.#end < this.#buffer.length && this.#buffer.length - this.#start >= wanted) return;
-    // Room for all that is wanted, but for no more than one read ahead of what has really come.
-    const size = Math.max(kept + SMALLEST_BUFFER, Math.min(wanted, kept * 2 + LARGEST_READ));
+    if (this.#buffer.length - this.#end >= Math.min(wanted - kept, WORTH_READING)) return;
+    // A multiple of what has really come, and not all that is wanted: nobody can have memory reserved by a promise. Not
+    // less either, or bytes that dribble in would be copied again and again.
+    const size = Math.max(kept + SMALLEST_BUFFER, Math.min(wanted, kept * 4));
     const buffer = size > this.#buffer.length ? new Uint8Array(size) : this.#buffer;
     buffer.set(this.#buffer.subarray(this.#start, this.#end));
     this.#buffer = buffer;

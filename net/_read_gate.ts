@@ -21,7 +21,7 @@ const SATURATED = 32;
 const PATIENCE = 3;
 
 /** Decides when reads are begun. */
-class ReadGate {
+export class ReadGate {
   #held = new Deque<() => void>();
   #outstanding = 0;
   #completed = 0;

@@ -91,7 +91,8 @@ export function parseAddress(address: Address): ParsedAddress {
  * ```
  */
 export function formatAddress(address: Deno.Addr | ParsedAddress): string {
-  if ("path" in address) return address.path;
+  // The client's end of a unix socket has no name.
+  if ("path" in address) return (address.path as string | null) ?? "(unnamed)";
   if (!("hostname" in address)) return Deno.inspect(address);
   const { hostname = "", port } = address;
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
@@ -99,7 +100,7 @@ export function formatAddress(address: Deno.Addr | ParsedAddress): string {
 
 function parseText(text: string): ParsedAddress {
   if (/^\d+$/.test(text)) return { hostname: undefined, port: checkPort(Number(text), text) };
-  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:]*)):(?<port>\d+)$/.exec(text);
+  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:[\]]*)):(?<port>\d+)$/.exec(text);
   if (match === null) {
     throw new TypeError(
       `Cannot use as an address, which must look like "host:port": ${Deno.inspect(text)}`,

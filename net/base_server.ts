@@ -8,6 +8,7 @@ import { Event } from "../sync/event.ts";
 import { Greenlet } from "../core/greenlet.ts";
 import { Pool } from "../core/pool.ts";
 import type { WaitOptions } from "../core/suspend.ts";
+import { removeStaleSocket } from "./_stale_socket.ts";
 import { type Address, formatAddress, parseAddress, type ParsedAddress } from "./address.ts";
 
 /**
@@ -76,6 +77,7 @@ export abstract class BaseServer implements AsyncDisposable {
   readonly #wanted: ParsedAddress;
   #bound: Deno.Addr | undefined;
   #state: "new" | "started" | "stopping" | "stopped" = "new";
+  #starting: Promise<void> | undefined;
   readonly #stopped = new Event();
 
   /**
@@ -141,7 +143,8 @@ export abstract class BaseServer implements AsyncDisposable {
   }
 
   /**
-   * Begins to listen; does nothing when it is listening already.
+   * Begins to listen; does nothing when it is listening already. At the path of a unix socket, a socket file that no
+   * server listens on any more is replaced.
    *
    * @throws {TypeError} When it was stopped before.
    * @throws {Deno.errors.AddrInUse} And other errors of the runtime; the message names the address.
@@ -149,13 +152,12 @@ export abstract class BaseServer implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#state === "started") return;
     if (this.closed) throw new TypeError(`Cannot start ${this} as it was stopped`);
+    const starting = this.#starting ??= this.#start();
     try {
-      this.#bound = await this.listen(this.#wanted);
-    } catch (error) {
-      if (error instanceof Error) error.message += `: ${formatAddress(this.#wanted)}`;
-      throw error;
+      await starting;
+    } finally {
+      if (this.#starting === starting) this.#starting = undefined;
     }
-    this.#state = "started";
   }
 
   /** Starts it if need be, and waits until it is stopped. When that wait is interrupted, the server is stopped. */
@@ -173,6 +175,7 @@ export abstract class BaseServer implements AsyncDisposable {
    * again waits for the same end.
    */
   async stop(options: StopOptions = {}): Promise<void> {
+    await this.#starting?.catch(() => {}); // whoever starts it is told
     if (this.#state !== "started") {
       if (this.#state === "stopping") await this.#stopped.wait();
       else this.#markStopped();
@@ -184,8 +187,8 @@ export abstract class BaseServer implements AsyncDisposable {
       const timeout = options.timeout === undefined ? this.stopTimeout : options.timeout;
       if (!await this.pool.join({ timeout })) {
         await this.pool.kill(undefined, { timeout: DYING_TIME });
-        await this.drain();
       }
+      await this.drain();
     } finally {
       this.#markStopped();
     }
@@ -209,6 +212,18 @@ export abstract class BaseServer implements AsyncDisposable {
 
   /** Called by `stop` when no handler is left, before the server counts as stopped. */
   protected async drain(): Promise<void> {}
+
+  async #start(): Promise<void> {
+    const wanted = this.#wanted;
+    try {
+      if ("path" in wanted) await removeStaleSocket(wanted.path);
+      this.#bound = await this.listen(wanted);
+      this.#state = "started";
+    } catch (error) {
+      if (error instanceof Error) error.message += `: ${formatAddress(wanted)}`;
+      throw error;
+    }
+  }
 
   #markStopped(): void {
     this.#state = "stopped";

@@ -6,7 +6,7 @@
 
 import { parkWait, type WaitOptions } from "../core/suspend.ts";
 import type { WaitKind } from "../core/waiter.ts";
-import { withTimeout } from "../core/timeout.ts";
+import { limited } from "../core/timeout.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { Socket } from "./socket.ts";
 
@@ -54,7 +54,8 @@ export interface ConnectOptions extends WaitOptions {
  * Connects to an address and returns the socket: gevent's `create_connection`.
  *
  * The time limit is for all together: name lookup, connecting, TLS handshake. When it is interrupted, the connection is
- * closed, or never made.
+ * closed, or never made; in the middle of a TLS handshake the runtime lets go of it only once the peer says something or
+ * closes it.
  *
  * @throws {Timeout} When it takes too long.
  * @throws {Deno.errors.ConnectionRefused} And other errors of the runtime.
@@ -73,8 +74,8 @@ export async function connect(
   address: Address,
   options: ConnectOptions = {},
 ): Promise<Socket> {
-  const { timeout = null, signal, tls = false, noDelay = true } = options;
-  return await withTimeout(timeout, async () => {
+  const { timeout, signal, tls = false, noDelay = true } = options;
+  return await limited(timeout, async () => {
     const target = parseAddress(address);
     const conn = await open(target, { signal });
     try {

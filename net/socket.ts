@@ -5,6 +5,7 @@
  */
 
 import { parkWait, type WaitOptions } from "../core/suspend.ts";
+import { until } from "../core/until.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { Incoming, LARGEST_READ, type ReadRequest } from "./_incoming.ts";
 import { Outgoing } from "./_outgoing.ts";
@@ -94,6 +95,9 @@ export class Socket implements Deno.Conn {
   /**
    * Waits for bytes and returns at most `size` of them: at least one, or none at the end of the stream.
    *
+   * The result is the caller's. Short ones share their `buffer` with others of this socket: `slice()` one before its
+   * buffer is transferred.
+   *
    * @throws {Timeout} When none come in time.
    * @throws {RangeError} When `size` is not a positive integer.
    */
@@ -165,18 +169,19 @@ export class Socket implements Deno.Conn {
   }
 
   /**
-   * Ends one direction, or both: `"write"` tells the other end that nothing more will come, `"read"` makes reads here
-   * find the end of the stream. Whoever waits for that direction is woken.
+   * Ends one direction, or both, which is the default: `"write"` tells the other end that nothing more will come,
+   * `"read"` makes reads here find the end of the stream. Whoever waits for that direction is woken.
+   *
+   * The end of the write direction has to wait for a write that was given up and still goes on. When that wait is
+   * interrupted, the direction ends all the same as soon as it can.
    */
-  async shutdown(how: "read" | "write" | "both" = "both"): Promise<void> {
+  async shutdown(how?: "read" | "write" | "both", options?: WaitOptions): Promise<void> {
     if (this.#closed) throw badResource();
-    if (how !== "write") {
-      this.#incoming.end();
-    }
+    if (how !== "write") this.#incoming.end();
     if (how !== "read" && !this.#writeClosed) {
       this.#writeClosed = true;
       this.#outgoing.fail(badResource());
-      await this.#conn.closeWrite();
+      await until(this.#conn.closeWrite(), this.#limited(options));
     }
   }
 

@@ -49,7 +49,10 @@ export interface StreamServerOptions extends BaseServerOptions {
   readonly key?: string;
   /** Protocols to agree on with ALPN, the preferred ones first. */
   readonly alpnProtocols?: string[];
-  /** How long a TLS handshake may take, in ms, before the connection is dropped; default 10 000. */
+  /**
+   * How long a TLS handshake may take, in ms, before its greenlet ends; default 10 000. The runtime lets go of the
+   * connection itself only once the client says something or closes it.
+   */
   readonly handshakeTimeout?: number;
   /** Send small writes at once (TCP); default `true`. */
   readonly noDelay?: boolean;
@@ -84,7 +87,7 @@ export class StreamServer extends BaseServer {
   readonly #options: StreamServerOptions;
   #listener: Deno.Listener | undefined;
   #acceptor: Greenlet<void> | undefined;
-  #path: string | undefined;
+  #accepting: Promise<Deno.Conn> | undefined;
 
   /**
    * Makes a server that is not listening yet.
@@ -104,26 +107,24 @@ export class StreamServer extends BaseServer {
   }
 
   /** Opens the listener and begins to accept. */
-  protected override async listen(address: ParsedAddress): Promise<Deno.Addr> {
-    this.#listener = await this.#open(address);
+  protected override listen(address: ParsedAddress): Deno.Addr {
+    this.#listener = this.#open(address);
     this.#acceptor = new Greenlet(() => this.#acceptForever(this.#listener!));
     this.#acceptor.name = `acceptor of ${formatAddress(this.#listener.addr)}`;
     this.#acceptor.start();
     return this.#listener.addr;
   }
 
-  /** Closes the listener; a unix socket's file is removed. */
+  /** Closes the listener, and waits until the runtime has let go of it; it also removes a unix socket's file. */
   protected override async unlisten(): Promise<void> {
     this.#listener?.close();
     await this.#acceptor?.kill();
-    if (this.#path !== undefined) await Deno.remove(this.#path).catch(ignoreMissing);
+    await this.#accepting?.catch(() => {});
   }
 
-  async #open(address: ParsedAddress): Promise<Deno.Listener> {
+  #open(address: ParsedAddress): Deno.Listener {
     const { backlog, cert, key, alpnProtocols } = this.#options;
     if ("path" in address) {
-      await removeStaleSocket(address.path);
-      this.#path = address.path;
       return Deno.listen({ transport: "unix", path: address.path }) as Deno.Listener;
     }
     const { hostname = "0.0.0.0", port } = address;
@@ -142,11 +143,13 @@ export class StreamServer extends BaseServer {
     while (!this.closed) {
       await this.pool.waitAvailable();
       try {
-        const conn = await until(listener.accept(), { orphan: (late) => late.close() });
+        this.#accepting = listener.accept();
+        const conn = await until(this.#accepting, { orphan: (late) => late.close() });
         await this.#serve(conn);
         pause = SHORTEST_PAUSE;
       } catch (error) {
         if (this.closed) return;
+        if (error instanceof GreenletExit) throw error;
         if (error instanceof Deno.errors.BadResource) return hub.handleError(this, error);
         hub.handleError(this, error);
         await sleep(pause);
@@ -185,20 +188,4 @@ export class StreamServer extends BaseServer {
       return false; // wrong protocol, wrong certificate, too slow, or gone
     }
   }
-}
-
-/** Removes a socket file that no server listens on any more, and nothing else. */
-async function removeStaleSocket(path: string): Promise<void> {
-  try {
-    if (!(await Deno.lstat(path)).isSocket) return;
-    const conn = await Deno.connect({ transport: "unix", path });
-    conn.close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) await Deno.remove(path);
-    else ignoreMissing(error);
-  }
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -14,11 +14,11 @@ import { StopIteration } from "./simple_queue.ts";
 // deno-lint-ignore no-explicit-any -- one constant serves the channels of every item type
 const GET: WaitKind<any> = {
   name: "Channel.get",
-  expired: (waiter) => void waiter.fail(new Empty()),
+  timeoutError: () => new Empty(),
 };
 const PUT: WaitKind<void> = {
   name: "Channel.put",
-  expired: (waiter) => void waiter.fail(new Full()),
+  timeoutError: () => new Full(),
 };
 
 /**

@@ -5,8 +5,7 @@
  */
 
 import { shield } from "../core/shield.ts";
-import { hub } from "../core/scheduler.ts";
-import { checkpoint, parkWait, type WaitOptions } from "../core/suspend.ts";
+import { checkpoint, countDown, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { Lock } from "./lock.ts";
@@ -102,11 +101,9 @@ export class Condition {
    * only after its own timeout.
    */
   async waitFor(predicate: () => boolean, options: WaitOptions = {}): Promise<boolean> {
-    const { timeout, signal } = options;
-    const deadline = typeof timeout === "number" ? hub.clock.now() + timeout : undefined;
+    const remaining = countDown(options.timeout);
     while (!predicate()) {
-      const left = deadline === undefined ? timeout : Math.max(deadline - hub.clock.now(), 0);
-      if (!await this.wait({ timeout: left, signal })) return predicate();
+      if (!await this.wait({ timeout: remaining(), signal: options.signal })) return predicate();
     }
     return true;
   }

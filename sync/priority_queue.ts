@@ -93,18 +93,25 @@ class Heap<T> implements ItemStore<T> {
   shift(): T | undefined {
     const entries = this.#entries;
     const first = entries[0];
-    const last = entries.pop();
-    if (first === undefined || entries.length === 0) return first?.item;
-    let at = 0;
-    for (;;) {
+    if (first === undefined) return undefined;
+    const size = entries.length - 1;
+    const last = entries[size]!;
+    const path: number[] = []; // found before anything is moved, as in `push`
+    for (let at = 0;;) {
       let child = 2 * at + 1;
-      if (child >= entries.length) break;
-      if (child + 1 < entries.length && this.#before(entries[child + 1]!, entries[child]!)) child++;
-      if (!this.#before(entries[child]!, last!)) break;
-      entries[at] = entries[child]!;
+      if (child >= size) break;
+      if (child + 1 < size && this.#before(entries[child + 1]!, entries[child]!)) child++;
+      if (!this.#before(entries[child]!, last)) break;
+      path.push(child);
       at = child;
     }
-    entries[at] = last!;
+    entries.pop();
+    let at = 0;
+    for (const place of path) {
+      entries[at] = entries[place]!;
+      at = place;
+    }
+    if (size > 0) entries[at] = last;
     return first.item;
   }
 

@@ -16,16 +16,16 @@ import type { WaitKind } from "../core/waiter.ts";
 // deno-lint-ignore no-explicit-any -- one constant serves the queues of every item type
 const GET: WaitKind<any> = {
   name: "Queue.get",
-  expired: (waiter) => void waiter.fail(new Empty()),
+  timeoutError: () => new Empty(),
 };
 // deno-lint-ignore no-explicit-any -- see above
 const PEEK: WaitKind<any> = {
   name: "Queue.peek",
-  expired: (waiter) => void waiter.fail(new Empty()),
+  timeoutError: () => new Empty(),
 };
 const PUT: WaitKind<void> = {
   name: "Queue.put",
-  expired: (waiter) => void waiter.fail(new Full()),
+  timeoutError: () => new Full(),
 };
 
 /**
@@ -220,7 +220,13 @@ export class SimpleQueue<T> implements AsyncIterable<T> {
   get(options?: QueueWaitOptions): Promise<T> {
     const refused = checkpoint(options);
     if (refused !== undefined) return refused;
-    if (this.qsize > 0) return completed(this.#release());
+    if (this.qsize > 0) {
+      try {
+        return completed(this.#release());
+      } catch (error) {
+        return Promise.reject(error); // of a store that could not tell which item is next
+      }
+    }
     if (options?.block === false) return this.#refuse() ?? Promise.reject(new Empty());
     return this.#refuse() ?? parkWait<T>((wait) => this.#getters.add(wait), options, GET);
   }

@@ -50,8 +50,8 @@ export interface Exploration {
  * them, is found in moments. An order is made from a seed: `{ seeds: [seed] }` replays it exactly, as long as the
  * function itself is deterministic.
  *
- * @throws {TypeError} When `fn` is not a function.
- * @throws {RangeError} When a seed is not an integer.
+ * @throws {TypeError} When `fn` is not a function, or virtual time is running already.
+ * @throws {RangeError} When a seed is not an integer, or their number is not one that is not negative.
  *
  * @example
  * ```ts
@@ -77,37 +77,47 @@ export async function exploreSchedules(
 ): Promise<Exploration> {
   requireFunction(fn, "fn");
   const { seeds = 1000 } = options;
+  if (typeof seeds === "number" && !(Number.isInteger(seeds) && seeds >= 0)) {
+    throw new RangeError(
+      `Cannot explore orders as 'seeds' must be an integer and not negative: received ${seeds}`,
+    );
+  }
   let explored = 0;
   for (const seed of typeof seeds === "number" ? range(seeds) : seeds) {
     if (!Number.isInteger(seed)) {
       throw new RangeError(`Cannot use as a seed what is not an integer: received ${seed}`);
     }
     explored++;
-    try {
-      await runInOrder(fn, seed);
-    } catch (error) {
-      return { explored, failure: { seed, error } };
-    }
+    const failure = await runInOrder(fn, seed);
+    if (failure !== undefined) return { explored, failure: { seed, ...failure } };
   }
   return { explored, failure: undefined };
 }
 
-async function runInOrder(fn: () => unknown, seed: number): Promise<void> {
+async function runInOrder(
+  fn: () => unknown,
+  seed: number,
+): Promise<{ error: unknown } | undefined> {
   const random = mulberry32(seed);
   const report = hub.onError;
   let failure: { error: unknown } | undefined;
+  let began = false;
   // An error in a greenlet that nobody joins is a failure of the whole.
   hub.onError = (_context, error) => void (failure ??= { error });
   try {
     await runVirtual(() => {
+      began = true;
       hub.pick = (queued) => Math.floor(random() * queued);
       return fn();
     });
+  } catch (error) {
+    if (!began) throw error;
+    failure = { error };
   } finally {
-    hub.pick = null;
+    if (began) hub.pick = null;
     hub.onError = report;
   }
-  if (failure !== undefined) throw failure.error;
+  return failure;
 }
 
 function* range(count: number): Iterable<number> {

@@ -2,7 +2,7 @@
  * Compares the core with gevent, asyncio and libraries for Deno on the same workloads: `deno task bench:core`.
  *
  * Every measurement is a process of its own; contestants take turns, and medians over the rounds are compared.
- * Options: `--quick`, `--rounds N`, `--out FOLDER` for the numbers as JSON.
+ * Options: `--quick`, `--rounds N`, `--only WORKLOAD,WORKLOAD`, `--out FOLDER` for the numbers as JSON.
  *
  * @module
  */
@@ -118,6 +118,14 @@ function command({ workload, peer, operations }: Measurement): [string, ...strin
     : denoCommand("run_core.ts", [peer, ...args], ["--v8-flags=--expose-gc"]);
 }
 
+function chooseWorkloads(only: string | undefined): WorkloadName[] {
+  const all = Object.keys(WORKLOADS);
+  const names = only?.split(",") ?? all;
+  const unknown = names.filter((name) => !all.includes(name));
+  if (unknown.length === 0) return names as WorkloadName[];
+  throw new TypeError(`Cannot measure ${unknown.join(", ")}: there are ${all.join(", ")}`);
+}
+
 /** Microseconds or bytes for each operation. */
 type Value = "time" | "heap" | "resident";
 
@@ -201,11 +209,12 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
+    only: { type: "string" },
     out: { type: "string" },
   },
 });
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
-const measurements = (Object.keys(WORKLOADS) as WorkloadName[]).flatMap((workload) =>
+const measurements = chooseWorkloads(options.only).flatMap((workload) =>
   (Object.entries(WORKLOADS[workload].operations) as [Peer, number][]).map(
     ([peer, operations]): Measurement => ({
       workload,

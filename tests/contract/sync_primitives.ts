@@ -9,11 +9,17 @@ import { Empty, Full } from "../../core/errors.ts";
 import { spawn } from "../../core/spawn.ts";
 import { AsyncResult } from "../../sync/async_result.ts";
 import { Channel } from "../../sync/channel.ts";
+import { Condition } from "../../sync/condition.ts";
 import { Event } from "../../sync/event.ts";
 import { Lock } from "../../sync/lock.ts";
+import { LifoQueue } from "../../sync/lifo_queue.ts";
+import { PriorityQueue } from "../../sync/priority_queue.ts";
 import { Queue } from "../../sync/queue.ts";
+import { RLock } from "../../sync/rlock.ts";
+import { type QueueOptions, SimpleQueue } from "../../sync/simple_queue.ts";
 import { BoundedSemaphore, Semaphore } from "../../sync/semaphore.ts";
-import type { Fixture, Primitive } from "./blocking_contract.ts";
+import { turns } from "../helpers/virtual_test.ts";
+import { except, type Fixture, type Primitive } from "./blocking_contract.ts";
 
 /** `acquire` and `hold`, which is never given back here, of whatever has permits. */
 function permitPrimitives(kind: string, make: () => Semaphore): Primitive[] {
@@ -61,6 +67,87 @@ function permitPrimitives(kind: string, make: () => Semaphore): Primitive[] {
       },
     },
   ];
+}
+
+/** `get`, `peek` and `put` of a kind of queue. */
+function queuePrimitives(
+  kind: string,
+  make: (options?: QueueOptions<string>) => SimpleQueue<string>,
+): Primitive[] {
+  return [
+    {
+      name: `${kind}.get()`,
+      waitsFor: "Queue.get",
+      make() {
+        const queue = make();
+        return {
+          call: (options) => queue.get(options),
+          value: "item",
+          expired: { error: Empty },
+          wake: () => queue.putNowait("item"),
+          untouched: () => assertEquals(queue.waiting, { getters: 0, putters: 0 }),
+        };
+      },
+    },
+    {
+      name: `${kind}.peek()`,
+      waitsFor: "Queue.peek",
+      make() {
+        const queue = make();
+        return {
+          call: (options) => queue.peek(options),
+          value: "item",
+          expired: { error: Empty },
+          wake: () => queue.putNowait("item"),
+          untouched: () => assertEquals(queue.qsize, 0),
+        };
+      },
+    },
+    {
+      name: `${kind}.put()`,
+      waitsFor: "Queue.put",
+      make() {
+        const queue = make({ maxsize: 1, items: ["old"] });
+        return {
+          call: (options) => queue.put("new", options),
+          value: undefined,
+          expired: { error: Full },
+          wake: () => void queue.getNowait(),
+          untouched(): void {
+            assertEquals(queue.waiting, { getters: 0, putters: 0 });
+            assertEquals([queue.qsize, queue.peekNowait()], [1, "old"]);
+            if (queue instanceof Queue) assertEquals(queue.unfinishedTasks, 1);
+          },
+        };
+      },
+    },
+  ];
+}
+
+/** A lock that another greenlet holds until it is woken. */
+function heldRLock(): { lock: RLock; rest: Omit<Fixture, "call" | "value"> } {
+  const lock = new RLock();
+  const over = new Event();
+  let afterwards = (): void => {};
+  spawn(async () => {
+    using _ = await lock.hold();
+    await over.wait();
+    lock.release();
+    afterwards();
+    await lock.acquire(); // what the end of the block gives back
+  });
+  return {
+    lock,
+    rest: {
+      wake: () => over.set(),
+      wakeThen(action): void {
+        afterwards = action;
+        over.set();
+      },
+      untouched: () => assertEquals(lock.locked, true),
+      cleanUp: () => over.set(),
+    },
+  };
 }
 
 /** See the module. */
@@ -128,52 +215,10 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
         "it gives the value that is there when it goes on, whatever woke it",
     },
   },
-  {
-    name: "Queue.get()",
-    waitsFor: "Queue.get",
-    make() {
-      const queue = new Queue<string>();
-      return {
-        call: (options) => queue.get(options),
-        value: "item",
-        expired: { error: Empty },
-        wake: () => queue.putNowait("item"),
-        untouched: () => assertEquals(queue.waiting, { getters: 0, putters: 0 }),
-      };
-    },
-  },
-  {
-    name: "Queue.peek()",
-    waitsFor: "Queue.peek",
-    make() {
-      const queue = new Queue<string>();
-      return {
-        call: (options) => queue.peek(options),
-        value: "item",
-        expired: { error: Empty },
-        wake: () => queue.putNowait("item"),
-        untouched: () => assertEquals(queue.qsize, 0),
-      };
-    },
-  },
-  {
-    name: "Queue.put()",
-    waitsFor: "Queue.put",
-    make() {
-      const queue = new Queue<string>({ maxsize: 1, items: ["old"] });
-      return {
-        call: (options) => queue.put("new", options),
-        value: undefined,
-        expired: { error: Full },
-        wake: () => void queue.getNowait(),
-        untouched(): void {
-          assertEquals(queue.waiting, { getters: 0, putters: 0 });
-          assertEquals([queue.qsize, queue.peekNowait()], [1, "old"]);
-          assertEquals(queue.unfinishedTasks, 1);
-        },
-      };
-    },
-  },
+  ...queuePrimitives("SimpleQueue", (options) => new SimpleQueue(options)),
+  ...queuePrimitives("Queue", (options) => new Queue(options)),
+  ...queuePrimitives("LifoQueue", (options) => new LifoQueue(options)),
+  ...queuePrimitives("PriorityQueue", (options) => new PriorityQueue(options)),
   {
     name: "Queue.join()",
     waitsFor: "Queue.join",
@@ -185,6 +230,79 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
         expired: { value: false },
         wake: () => queue.taskDone(),
       };
+    },
+  },
+  {
+    name: "RLock.acquire()",
+    waitsFor: "Semaphore.acquire",
+    linked: true,
+    async make() {
+      const { lock, rest } = heldRLock();
+      await turns();
+      return {
+        ...rest,
+        async call(options) {
+          const acquired = await lock.acquire(options);
+          if (acquired) lock.release();
+          return acquired;
+        },
+        value: true,
+        expired: { value: false },
+      };
+    },
+  },
+  {
+    name: "RLock.hold()",
+    waitsFor: "Semaphore.hold",
+    linked: true,
+    async make() {
+      const { lock, rest } = heldRLock();
+      await turns();
+      return {
+        ...rest,
+        async call(options) {
+          using _ = await lock.hold(options);
+          return lock.owned;
+        },
+        value: true,
+        expired: "timeout",
+      };
+    },
+  },
+  {
+    name: "Condition.waitFor()",
+    waitsFor: "Condition.wait",
+    linked: true,
+    make() {
+      const condition = new Condition();
+      let ready = false;
+      const wakeThen = (action: () => void): void => {
+        ready = true;
+        spawn(async () => {
+          using _ = await condition.hold();
+          condition.notifyAll();
+          action();
+        });
+      };
+      return {
+        async call(options) {
+          using _ = await condition.hold();
+          return await condition.waitFor(() => ready, options);
+        },
+        value: true,
+        expired: { value: false },
+        wake: () => wakeThen(() => {}),
+        wakeThen,
+        untouched: () => assertEquals(condition.waiting, 0),
+      };
+    },
+    except: {
+      ...except(
+        "what is true already is not waited for, and the lock takes no options",
+        "takes nothing when its signal is aborted already",
+        "has one outcome when its timeout is due right before the wake-up",
+        "has one outcome when its timeout is due right after the wake-up",
+      ),
     },
   },
   {

@@ -113,6 +113,24 @@ virtualTest(
 );
 
 virtualTest(
+  "Greenlet tells those who wait for its end even when a subclass fails to report",
+  async () => {
+    using reports = collectReports();
+    const failure = new Error("broken report");
+    class Failing extends Greenlet {
+      protected override report(): never {
+        throw failure;
+      }
+    }
+    const error = new Error("broken");
+    const greenlet = new Failing(() => Promise.reject(error));
+    greenlet.start();
+    assertStrictEquals(await assertRejects(() => greenlet.get()), error);
+    assertEquals(reports.list, [{ context: greenlet, error: failure }]);
+  },
+);
+
+virtualTest(
   "Greenlet.start() does nothing when it was started, has ended or was killed before",
   async () => {
     let runs = 0;
@@ -265,3 +283,63 @@ virtualTest("Greenlet is killed and joined at the end of an await using block", 
   }
   assertEquals([kept.dead, now()], [true, 5]);
 });
+
+virtualTest(
+  "Greenlet.treeLocals is shared with all that it starts, and fresh for each from outside",
+  async () => {
+    const seen: unknown[] = [];
+    const greenlet = spawn(async () => {
+      getCurrent().treeLocals!.user = "alice";
+      await spawn(() => spawn(() => seen.push(getCurrent().treeLocals!.user)).join()).join();
+      return getCurrent().treeLocals;
+    });
+    assertStrictEquals(greenlet.treeLocals, getCurrent().treeLocals);
+    await greenlet.get();
+    assertEquals(seen, ["alice"]);
+    delete getCurrent().treeLocals!.user;
+  },
+);
+
+Deno.test("Greenlet.treeLocals is fresh for each greenlet that the main program starts, which has none", async () => {
+  const [first, second] = [spawn(() => {}), spawn(() => {})];
+  assertEquals(getCurrent().treeLocals, undefined);
+  assertEquals([first.treeLocals === second.treeLocals, typeof first.treeLocals], [
+    false,
+    "object",
+  ]);
+  await second.join();
+});
+
+virtualTest("Greenlet.spawnSite is where it was started, while that is tracked", async () => {
+  assertEquals(spawn(() => {}).spawnSite, undefined);
+  hub.trackSpawnSites = true;
+  const sites = [spawn(() => {}).spawnSite, spawnLater(1, () => {}).spawnSite];
+  hub.trackSpawnSites = false;
+  for (const site of sites) assert(/greenlet_test\.ts:\d+:\d+$/.test(site ?? ""), site);
+  await sleep(5);
+});
+
+virtualTest(
+  "Greenlet.addSpawnCallback() has each greenlet shown that is started, once",
+  async () => {
+    using reports = collectReports();
+    const seen: unknown[] = [];
+    const callback = (greenlet: Greenlet): void => void seen.push(greenlet);
+    const broken = (): never => {
+      throw new Error("broken callback");
+    };
+    Greenlet.addSpawnCallback(broken);
+    Greenlet.addSpawnCallback(callback);
+    Greenlet.addSpawnCallback(callback);
+    const greenlets = [spawn(() => {}), spawnLater(1, () => {})];
+    const unstarted = new Greenlet();
+    unstarted.throw();
+    Greenlet.removeSpawnCallback(callback);
+    Greenlet.removeSpawnCallback(broken);
+    Greenlet.removeSpawnCallback(() => {});
+    spawn(() => {});
+    assertEquals([seen, reports.list.length], [greenlets, 2]);
+    assertThrows(() => Greenlet.addSpawnCallback(5 as never), TypeError, "must be a function");
+    await sleep(5);
+  },
+);

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
 import { getHub } from "../../core/hub.ts";
+import { joinAll } from "../../core/join.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { collectReports, collectStderr } from "../helpers/reports.ts";
 import { virtualTest } from "../helpers/virtual_test.ts";
@@ -56,6 +58,7 @@ Deno.test("Hub.handleError() prints the name of a callback when that failed", ()
   hub.handleError(function onTick() {}, new Error("x"));
   hub.handleError(() => {}, new Error("x"));
   assertMatch(stderr.list[0] ?? "", / onTick failed with Error\n$/);
+  assertEquals(stderr.list[0]?.includes("Caused by"), false);
   assertMatch(stderr.list[1] ?? "", / callback failed with Error\n$/);
 });
 
@@ -100,4 +103,19 @@ virtualTest("Hub.onError gets the error when a recursion without end fails", asy
   const endless = (n: number): number => endless(n + 1) + 1;
   await spawn(endless, 0).join();
   assertEquals(reports.list.map(({ error }) => (error as Error).name), ["RangeError"]);
+});
+
+virtualTest("Hub.stats counts what the hub has done, and has to do", async () => {
+  const before = hub.stats;
+  const greenlets = [spawn(sleep, 5), spawn(sleep, 5)];
+  assertEquals([hub.stats.queued - before.queued, hub.stats.greenlets - before.greenlets], [2, 2]);
+  await sleep();
+  assertEquals(hub.stats.timers - before.timers, 2);
+  await joinAll(greenlets);
+  const after = hub.stats;
+  assertEquals([after.timersFired - before.timersFired, after.greenlets], [2, before.greenlets]);
+  assert(after.entries - before.entries >= 5);
+  assert(Object.isFrozen(after));
+  await idle();
+  assert(hub.stats.ioTurns > after.ioTurns);
 });

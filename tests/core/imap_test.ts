@@ -162,6 +162,18 @@ for (const method of METHODS) {
     },
   );
 
+  virtualTest(
+    `Group.${method}() tells a reader that waits when it is closed by another`,
+    async () => {
+      const group = new Group();
+      const results = group[method](sleepFor, [1000]);
+      const reader = spawn(() => results.next());
+      await turns();
+      await results.return!();
+      assertEquals([await reader.get(), now()], [{ done: true, value: undefined }, 0]);
+    },
+  );
+
   virtualTest(`Group.${method}() stops reading the items when it is closed`, async () => {
     let taken = 0;
     let closed = false;

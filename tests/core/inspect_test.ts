@@ -1,19 +1,30 @@
-import { assertEquals } from "@std/assert";
-import { describeBlocked } from "../../core/inspect.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  describeBlocked,
+  formatRunInfo,
+  GreenletTree,
+  printRunInfo,
+  stateOf,
+} from "../../core/inspect.ts";
+import { local } from "../../core/local.ts";
+import { Greenlet } from "../../core/greenlet.ts";
+import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
-import { spawn } from "../../core/spawn.ts";
+import { getCurrent, spawn } from "../../core/spawn.ts";
 import { Event } from "../../sync/event.ts";
+import { collectStderr } from "../helpers/reports.ts";
 import { turns, virtualTest } from "../helpers/virtual_test.ts";
+
+function named<G extends Greenlet<unknown>>(name: string, greenlet: G): G {
+  greenlet.name = name;
+  return greenlet;
+}
 
 virtualTest("describeBlocked() names each living greenlet and all that it waits for", async () => {
   const event = new Event();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const greenlets = [
-    spawn(() => Promise.all([event.wait(), sleep(5)])),
-    spawn(async () => await promise),
-  ];
-  greenlets[0]!.name = "several";
-  greenlets[1]!.name = "foreign";
+  named("several", spawn(() => Promise.all([event.wait(), sleep(5)])));
+  named("foreign", spawn(async () => await promise));
   await turns();
   const lines = describeBlocked().filter((line) => !line.includes("runVirtual"));
   assertEquals(lines, [
@@ -24,3 +35,89 @@ virtualTest("describeBlocked() names each living greenlet and all that it waits 
   resolve();
   await sleep(10);
 });
+
+virtualTest("stateOf() tells in which state a greenlet is", async () => {
+  const greenlet = new Greenlet(() => {
+    states.push(stateOf(greenlet));
+    return sleep(1);
+  });
+  const states = [stateOf(greenlet)];
+  greenlet.start();
+  states.push(stateOf(greenlet));
+  await turns();
+  states.push(stateOf(greenlet));
+  await greenlet.join();
+  states.push(stateOf(greenlet));
+  assertEquals(states, [
+    "is not running",
+    "waits for its first turn",
+    "is running",
+    "waits for sleep",
+    "is not running",
+  ]);
+});
+
+virtualTest("GreenletTree shows who started whom, without those that have ended", async () => {
+  named("runVirtual", getCurrent());
+  named(
+    "parent",
+    spawn(async () => {
+      named(
+        "child",
+        spawn(async () => {
+          named("grandchild", spawn(sleep, 5));
+          await sleep(5);
+        }),
+      );
+      named("second child", spawn(sleep, 5));
+      await sleep(5);
+    }),
+  );
+  named("brief", spawn(() => void named("orphan", spawn(sleep, 5))));
+  await turns();
+  const text = GreenletTree.current().format({ details: false });
+  assertEquals(text.replaceAll(/": \w+>/g, '">').split("\n"), [
+    '<Greenlet "main">',
+    ' +--- <Greenlet "runVirtual">',
+    ' |     +--- <Greenlet "parent">',
+    ' |           +--- <Greenlet "child">',
+    ' |           |     +--- <Greenlet "grandchild">',
+    ' |           +--- <Greenlet "second child">',
+    ' +--- <Greenlet "orphan">',
+  ]);
+  await sleep(10);
+});
+
+virtualTest(
+  "GreenletTree tells what each waits for, where it was started, and its locals",
+  async () => {
+    const values = local<{ user?: string }>();
+    hub.trackSpawnSites = true;
+    const greenlet = spawn(async () => {
+      values.user = "alice";
+      await sleep(5);
+    });
+    hub.trackSpawnSites = false;
+    await turns();
+    const text = String(GreenletTree.current());
+    assertStringIncludes(text, "waits for sleep");
+    assertMatch(text, /spawned at file:\/\/.*inspect_test\.ts:\d+:\d+/);
+    assertStringIncludes(text, 'local { user: "alice" }');
+    await greenlet.join();
+  },
+);
+
+virtualTest(
+  "formatRunInfo() tells the hub's numbers and the tree, printRunInfo() prints that",
+  async () => {
+    using stderr = collectStderr();
+    const sleeper = spawn(sleep, 5);
+    await turns();
+    const text = formatRunInfo();
+    assertStringIncludes(text, "* Hub: 2 greenlets, 0 in the run queue, 1 timers");
+    assertStringIncludes(text, String(sleeper));
+    printRunInfo();
+    assertEquals(stderr.list, [text]);
+    await sleeper.join();
+  },
+);

@@ -79,6 +79,7 @@ virtualTest("local() takes part in everything that can be done with properties",
   assertEquals(["a" in mine, "b" in mine, Object.hasOwn(mine, "b")], [false, true, true]);
   Object.defineProperty(mine, "c", { value: 3, enumerable: false });
   assertEquals([mine.c, Object.keys(mine)], [3, ["b"]]);
+  assert(delete mine.c, "It was made fixed, which a proxy cannot report");
   const own = (): number => 7;
   mine.fn = own;
   assertEquals(mine.fn, own);

@@ -159,11 +159,12 @@ scriptTest("main() leaves signals alone when the function has ended", async () =
 scriptTest("The hub keeps the process alive as long as a timer runs, and no longer", async () => {
   const { code, stdout } = await runScript(`
     import { sleep, spawn, Timeout } from "@/mod.ts";
+    const timeout = Timeout.start(60_000);
     spawn(async () => {
       await sleep(20);
       console.log("slept");
+      setTimeout(() => timeout.cancel(), 5); // when the hub has gone to sleep
     });
-    Timeout.start(60_000).cancel();
   `);
   assertEquals([code, stdout], [0, "slept\n"]);
 });
@@ -186,3 +187,19 @@ scriptTest("A greenlet that fails does not end the process", async () => {
     "failed with object",
   ]);
 });
+
+scriptTest(
+  "A module that waits at its top level can be imported by several greenlets at once",
+  async () => {
+    const { code, stdout } = await runScript(`
+    import { joinAll, spawn, until } from "@/mod.ts";
+    const url = "data:application/typescript," + encodeURIComponent(
+      'import { getCurrent, sleep } from "@/mod.ts"; await sleep(5); export const loaded = getCurrent().name;',
+    );
+    const greenlets = [1, 2].map(() => spawn(async () => (await until(import(url))).loaded));
+    await joinAll(greenlets);
+    console.log(greenlets.map((greenlet) => greenlet.value).join());
+  `);
+    assertEquals([code, stdout.split(",").length], [0, 2]);
+  },
+);

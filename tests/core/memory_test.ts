@@ -74,3 +74,35 @@ scriptTest("A greenlet that has ended keeps neither its arguments nor its parent
   );
   assertEquals([stdout, stderr], ["11 2 true\n", ""]);
 });
+
+scriptTest("A queue keeps no item that was taken, and the hub nothing that has run", async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    import { LifoQueue, Queue, sleep, spawn } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const watched = () => {
+      const value = {};
+      registry.register(value, undefined);
+      return value;
+    };
+    const queues = [new Queue(), new LifoQueue()];
+    for (const queue of queues) {
+      for (let i = 0; i < 5; i++) queue.putNowait(watched());
+      for (let i = 0; i < 5; i++) queue.getNowait();
+      spawn(() => queue.get());
+      await sleep(1);
+      queue.putNowait(watched());
+    }
+    spawn((value) => void value, watched());
+    await sleep(1);
+    for (let i = 0; i < 50 && collected < 13; i++) {
+      gc();
+      await sleep(2);
+    }
+    console.log(collected, queues.length);
+  `,
+    "--v8-flags=--expose-gc",
+  );
+  assertEquals([stdout, stderr], ["13 2\n", ""]);
+});

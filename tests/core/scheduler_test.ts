@@ -86,6 +86,29 @@ virtualTest(
 );
 
 virtualTest(
+  "Scheduler lets a greenlet come to its next wait when it gave way without need, too",
+  async () => {
+    const order: string[] = [];
+    const event = new Event();
+    event.set();
+    const late = (): void => {
+      spawn(() => void order.push("late"));
+    };
+    const busy = spawn(async () => {
+      for (let i = 1; i <= 256; i++) {
+        if (i === 256) spawn(late); // runs while this one gives way, and starts another behind it
+        await event.wait();
+      }
+      for (let i = 0; i < 3; i++) await undefined;
+      order.push("busy parks");
+      await sleep();
+    });
+    await busy.join();
+    assertEquals(order, ["busy parks", "late"]);
+  },
+);
+
+virtualTest(
   "Scheduler does not wait for a greenlet when that awaits a promise from elsewhere",
   async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -127,12 +150,18 @@ virtualTest("Scheduler leaves timers started by a timer for the next round", asy
   hub.addTimer(5, {
     fire(): void {
       order.push("first");
+      hub.enqueueCallback(() => order.push("queued by the first"));
       hub.addTimer(0, { fire: () => order.push("started by the first") });
     },
   });
   hub.addTimer(5, { fire: () => order.push("second") });
   await sleep(10);
-  assertEquals(order, ["first", "second", "started by the first"]);
+  assertEquals(order, [
+    "first",
+    "second",
+    "queued by the first",
+    "started by the first",
+  ]);
 });
 
 virtualTest("Scheduler.runCallback() reports what a callback throws and goes on", async () => {
@@ -177,6 +206,9 @@ Deno.test("Scheduler.switchInterval refuses what is not positive", () => {
     assertThrows(() => hub.switchInterval = ms, RangeError, `received ${ms}`);
   }
   assertEquals(hub.switchInterval, 5);
+  hub.switchInterval = 2;
+  assertEquals(hub.switchInterval, 2);
+  hub.switchInterval = 5;
 });
 
 Deno.test({

@@ -25,10 +25,15 @@ virtualTest(
   async () => {
     for (const ms of [undefined, 0, -1, -Infinity]) {
       const order: string[] = [];
-      spawn(() => void order.push("other"));
+      const other = spawn(async () => {
+        order.push("other");
+        await sleep();
+        order.push("other again");
+      });
       await sleep(ms);
       order.push("back");
-      assertEquals([order, now()], [["other", "back"], 0]);
+      await other.join();
+      assertEquals([order, now()], [["other", "back", "other again"], 0]);
     }
   },
 );
@@ -140,4 +145,16 @@ Deno.test({
     over = true;
     await busy.join();
   },
+});
+
+Deno.test("sleep() takes its whole time when the greenlet has computed for long before", async () => {
+  await spawn(async () => {
+    await sleep(1);
+    const computed = performance.now() + 20;
+    while (performance.now() < computed);
+    const begun = performance.now();
+    await sleep(10);
+    // A runtime timer of whole milliseconds may be a fraction early.
+    assert(performance.now() - begun >= 9);
+  }).get();
 });

@@ -11,7 +11,7 @@ import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { suspend } from "../../core/suspend.ts";
-import { Timeout, withTimeout } from "../../core/timeout.ts";
+import { limited, Timeout, withTimeout } from "../../core/timeout.ts";
 import { collectReports } from "../helpers/reports.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
@@ -292,6 +292,31 @@ virtualTest("withTimeout() runs the finally blocks of the function before it thr
 virtualTest("withTimeout() refuses a time that is not a number", async () => {
   await assertRejects(() => withTimeout(NaN, () => {}), TypeError, "received NaN");
 });
+
+virtualTest(
+  "limited() limits several waits together by a number or a Timeout, which it gives back",
+  async () => {
+    const twice = async (): Promise<string> => {
+      await sleep(10);
+      await sleep(10);
+      return "done";
+    };
+    for (const timeout of [null, undefined, 25, Infinity]) {
+      assertEquals(await limited(timeout, twice), "done");
+    }
+    await assertRejects(() => limited(15, twice), Timeout, "15 ms");
+    const borrowed = new Timeout(15);
+    for (let i = 0; i < 2; i++) {
+      assertStrictEquals(await assertRejects(() => limited(borrowed, twice)), borrowed);
+      assert(!borrowed.pending);
+    }
+    borrowed.start();
+    assertStrictEquals(await assertRejects(() => limited(borrowed, twice)), borrowed);
+    using running = Timeout.start(100);
+    await limited(running, twice);
+    assert(running.pending, "It belongs to somebody else");
+  },
+);
 
 Deno.test("Timeout started outside all greenlets hits only waits begun after it", async () => {
   const before = sleep(20);

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { RoomInfo } from "../../examples/chat/rooms.ts";
 import type { ChatEvent, Delivery } from "../../examples/chat/session.ts";
 import type { Message } from "../../examples/chat/store.ts";
 import type { ChatProgram } from "./chat_program.ts";
@@ -63,6 +64,12 @@ export class ChatClient {
   /** What it takes to go on in another client. */
   get resume(): Resume & { readonly after: number } {
     return { token: this.token, epoch: this.epoch, after: this.#at.after };
+  }
+
+  /** The rooms, as far as is known. */
+  get rooms(): readonly RoomInfo[] {
+    const last = this.events.findLast((event) => event.type === "rooms" || event.type === "here");
+    return last?.rooms ?? [];
   }
 
   /** What is said of this client in the query of a request. */
@@ -142,4 +149,36 @@ export class ChatClient {
 export function closing(socket: WebSocket): Promise<number> {
   if (socket.readyState === WebSocket.CLOSED) return Promise.resolve(0);
   return new Promise((resolve) => socket.addEventListener("close", ({ code }) => resolve(code)));
+}
+
+/** A connection for what no well-behaved client does; `request` is the request line. */
+export async function connectRaw(
+  chat: ChatProgram,
+  request: string,
+  headers: Record<string, string> = {},
+): Promise<Deno.Conn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: chat.port });
+  const lines = [`${request} HTTP/1.1`, `Host: 127.0.0.1:${chat.port}`];
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  await conn.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+  return conn;
+}
+
+/** Asks for a WebSocket and reads no more than the beginning of the answer, which is returned too. */
+export async function upgradeRaw(
+  chat: ChatProgram,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ conn: Deno.Conn; statusLine: string }> {
+  const conn = await connectRaw(chat, `GET ${path}`, {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    ...headers,
+  });
+  const buffer = new Uint8Array(1024);
+  const size = await conn.read(buffer) ?? 0;
+  const [statusLine = ""] = new TextDecoder().decode(buffer.subarray(0, size)).split("\r\n");
+  return { conn, statusLine };
 }

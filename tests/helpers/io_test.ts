@@ -11,7 +11,7 @@ import { mainScope } from "../../core/scope.ts";
 import { idle, sleep } from "../../core/sleep.ts";
 
 /** No test comes near to it, unless something hangs. */
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 
 /** Registers a test that does I/O. */
 export function ioTest(name: string, fn: () => unknown, options: { ignore?: boolean } = {}): void {

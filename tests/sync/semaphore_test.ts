@@ -7,7 +7,7 @@ import { spawn } from "../../core/spawn.ts";
 import { Timeout } from "../../core/timeout.ts";
 import { wait } from "../../core/wait_for.ts";
 import { Lock } from "../../sync/lock.ts";
-import { BoundedSemaphore, Semaphore } from "../../sync/semaphore.ts";
+import { BoundedSemaphore, DummySemaphore, Semaphore } from "../../sync/semaphore.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
 Deno.test("Semaphore refuses what is no count of permits", () => {
@@ -229,4 +229,19 @@ virtualTest("Semaphore and Lock say how they stand", async () => {
   await turns();
   assertEquals(String(lock), "<Lock counter=0 waiting=1>");
   await waiter.kill();
+});
+
+virtualTest("DummySemaphore never runs out", async () => {
+  const semaphore = new DummySemaphore();
+  for (let i = 0; i < 5; i++) assertEquals(await semaphore.acquire({ blocking: false }), true);
+  {
+    using _ = await semaphore.hold();
+    assertEquals([semaphore.locked, semaphore.ready], [false, true]);
+  }
+  assertEquals([semaphore.release(), semaphore.release(), await semaphore.wait()], [1, 1, 1]);
+  await assertRejects(
+    () => semaphore.acquire({ signal: AbortSignal.abort(new Error("no")) }),
+    Error,
+    "no",
+  );
 });

@@ -57,7 +57,7 @@ Deno.test("runVirtual() puts the real clock and its timers back", async () => {
     await sleep(5);
     order.push("real");
   });
-  await sleep(1);
+  await sleep(); // it has begun to sleep
   await runVirtual(async () => {
     await sleep(1000);
     order.push("virtual");

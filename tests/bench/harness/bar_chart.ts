@@ -32,11 +32,13 @@ const ROW = 26;
 const BAR = 16;
 const HEADING = 44;
 const MARGIN = 16;
+const TITLE = 32;
 
 // The colours follow the reader's scheme, also where the picture is included with <img>.
 const STYLE = `
 text { font: 13px system-ui, sans-serif; fill: #333 }
-.heading { font-size: 15px; font-weight: 600 }
+.title { font-size: 16px; font-weight: 600 }
+.heading { font-weight: 600 }
 .bar { fill: #9aa5b1 }
 .highlight { fill: #0b6bcb }
 .axis { stroke: #9aa5b1 }
@@ -48,10 +50,10 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
 }
 `;
 
-/** Draws panels below each other; `title` is for those who cannot see the picture. */
+/** Draws panels below each other, under a common title. */
 export function renderBarChart(title: string, panels: readonly Panel[]): string {
   const parts: string[] = [];
-  let top = 0;
+  let top = TITLE;
   for (const panel of panels) {
     parts.push(renderPanel(panel, top));
     top += panelHeight(panel);
@@ -60,6 +62,7 @@ export function renderBarChart(title: string, panels: readonly Panel[]): string 
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>${escapeText(title)}</title>
 <style>${STYLE}</style>
+<text class="title" x="${MARGIN}" y="26">${escapeText(title)}</text>
 ${parts.join("\n")}
 </svg>
 `;

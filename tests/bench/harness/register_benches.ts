@@ -12,7 +12,7 @@ export interface BenchGroup {
   readonly workload: Exclude<keyof Contestant, "park">;
   /** How many operations one iteration does. */
   readonly operations: number;
-  /** How many iterations to make at least; for long ones, whose number would otherwise take minutes. */
+  /** How many iterations to make: set for long ones, of which the usual number would take minutes. */
   readonly iterations?: number;
 }
 
@@ -25,11 +25,14 @@ export function registerBenches(
     const run = contestant[workload];
     if (run === undefined) throw new TypeError(`Cannot bench ${name}: it has no ${workload}`);
     Deno.bench({
-      name: `${workload} x ${operations}: ${name}`,
+      name: `${workload}: ${name}`,
       group: `${workload} x ${operations}`,
       baseline: index === 0,
       ...(iterations === undefined ? {} : { n: iterations, warmup: 1 }),
-      fn: () => run(operations),
+      // Deno.bench() only waits for functions that are declared async.
+      fn: async () => {
+        await run(operations);
+      },
     });
   }
 }

@@ -5,7 +5,6 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { runToEnd } from "./command.ts";
 
 // Not whatever `python3` is first in the path: Debian's packages belong to this one.
 const PYTHON = "/usr/bin/python3";
@@ -28,17 +27,4 @@ export function denoCommand(
 /** The command for a peer written in Python. */
 export function pythonCommand(file: string, args: readonly string[] = []): [string, ...string[]] {
   return [PYTHON, "-B", peerPath(file), ...args];
-}
-
-/** Why a Python module cannot be used, `undefined` if it can, and its version. */
-export async function findPythonModule(
-  name: string,
-): Promise<{ readonly version?: string; readonly missing?: string }> {
-  const program = `import sys, ${name}; print(getattr(${name}, "__version__", ` +
-    `getattr(${name}, "version", sys.version.split()[0])))`;
-  try {
-    return { version: (await runToEnd([PYTHON, "-c", program], { limit: 10_000 })).trim() };
-  } catch (error) {
-    return { missing: (error as Error).message };
-  }
 }

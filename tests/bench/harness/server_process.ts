@@ -35,14 +35,15 @@ export class ServerProcess implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     const timer = setTimeout(() => child.kill("SIGKILL"), START_LIMIT);
-    const [portSide, restSide] = child.stdout.tee();
-    const drained = restSide.pipeTo(new WritableStream());
     const errors = keepEnd(child.stderr);
-    const port = await readPort(portSide);
+    const reader = child.stdout.getReader();
+    const port = await readPort(reader);
     clearTimeout(timer);
-    if (port !== undefined) return new ServerProcess(child, port, Promise.all([drained, errors]));
+    if (port !== undefined) {
+      return new ServerProcess(child, port, Promise.all([readToEnd(reader), errors]));
+    }
     killIfAlive(child);
-    await child.status;
+    await Promise.all([child.status, readToEnd(reader)]);
     throw new Error(lastLine(await errors) || "Did not print a port");
   }
 
@@ -59,19 +60,27 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
 /** The number in the first line. */
-async function readPort(stdout: ReadableStream<Uint8Array>): Promise<number | undefined> {
+async function readPort(reader: Reader): Promise<number | undefined> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of stdout) {
-    text += decoder.decode(chunk, { stream: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return undefined;
+    text += decoder.decode(value, { stream: true });
     const line = /^(\d+)\r?\n/.exec(text);
     if (line !== null) return Number(line[1]);
   }
-  return undefined;
 }
 
-/** Reads to the end, so that the writer never blocks, and returns the last part. */
+/** Takes what else comes, so that the writer never blocks. */
+async function readToEnd(reader: Reader): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+/** Reads to the end and returns the last part. */
 async function keepEnd(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   let last = new Uint8Array();
   for await (const chunk of stream) {

@@ -1,0 +1,100 @@
+/**
+ * HTTP servers and clients for tests.
+ *
+ * @module
+ */
+
+import { type HttpApp, HttpServer, type HttpServerOptions } from "../../http/server.ts";
+import type { Address } from "../../net/address.ts";
+import { connect } from "../../net/connect.ts";
+import type { Socket } from "../../net/socket.ts";
+import { bytes, text } from "./sockets.ts";
+
+/** Starts a server that logs nothing, unless told otherwise. */
+export async function serve(app: HttpApp, options: HttpServerOptions = {}): Promise<HttpServer> {
+  const server = new HttpServer("127.0.0.1:0", app, { log: null, ...options });
+  await server.start();
+  return server;
+}
+
+/** What a server answered. */
+export interface RawResponse {
+  readonly status: number;
+  readonly headers: Headers;
+}
+
+/** A client that says what it is told to, and can be rude. */
+export class RawClient implements Disposable {
+  readonly socket: Socket;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  static async connect(address: Address): Promise<RawClient> {
+    return new RawClient(await connect(address));
+  }
+
+  async send(data: string | Uint8Array): Promise<void> {
+    await this.socket.sendAll(typeof data === "string" ? bytes(data) : data);
+  }
+
+  /** Sends a request without a body, unless there is one in `more`. */
+  async request(line: string, headers: Record<string, string> = {}, more = ""): Promise<void> {
+    const lines = Object.entries({ host: "localhost", ...headers }).map(([k, v]) =>
+      `${k}: ${v}\r\n`
+    );
+    await this.send(`${line} HTTP/1.1\r\n${lines.join("")}\r\n${more}`);
+  }
+
+  /** Reads the head of a response. */
+  async head(): Promise<RawResponse> {
+    const status = Number((await this.#line()).split(" ")[1]);
+    const headers = new Headers();
+    for (let line = await this.#line(); line !== ""; line = await this.#line()) {
+      const colon = line.indexOf(":");
+      headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
+    }
+    return { status, headers };
+  }
+
+  /** Reads a response whose length is declared, and returns its body. */
+  async body({ headers }: RawResponse): Promise<string> {
+    return text(await this.socket.recvExactly(Number(headers.get("content-length"))));
+  }
+
+  /** Reads one piece of a chunked response; the last one is empty. */
+  async chunk(): Promise<string> {
+    const size = parseInt(await this.#line(), 16);
+    const data = text(await this.socket.recvExactly(size));
+    await this.#line();
+    return data;
+  }
+
+  /** All that still comes, until the server closes the connection or resets it. */
+  async rest(): Promise<string> {
+    let all = "";
+    for (;;) {
+      const data = await this.socket.recv().catch((error) => {
+        if (error instanceof Deno.errors.ConnectionReset) return new Uint8Array();
+        throw error;
+      });
+      if (data.length === 0) return all;
+      all += text(data);
+    }
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #line(): Promise<string> {
+    const line = text(await this.socket.readLine());
+    if (!line.endsWith("\r\n")) throw new Error(`Not a line: ${Deno.inspect(line)}`);
+    return line.slice(0, -2);
+  }
+}
