@@ -12,6 +12,7 @@ import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
 import {
   AsyncWatcher,
+  CallbackWatcher,
   IdleWatcher,
   type LoopHooks,
   SignalWatcher,
@@ -34,7 +35,7 @@ const RUN: WaitKind<boolean> = { name: "Loop.run", expired: (waiter) => void wai
  * ```
  */
 export interface LoopRunOptions extends WaitOptions {
-  /** Return after the first callback, or at once when nothing is ready. */
+  /** Return after the first callback. */
   readonly once?: boolean;
 }
 
@@ -60,8 +61,9 @@ export interface LoopRunOptions extends WaitOptions {
  */
 export class Loop {
   readonly #runners: WaitQueue<boolean> = new WaitQueue();
+  /** Those who run it once. */
+  readonly #onceRunners: WaitQueue<boolean> = new WaitQueue();
   #active = 0;
-  #once = false;
 
   /** Milliseconds on the hub's clock. */
   now(): number {
@@ -84,7 +86,7 @@ export class Loop {
 
   /** Calls back in the hub's next turn, once: gevent's `run_callback`. */
   callback<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): Watcher {
-    const watcher = new TimerWatcher(this.#hooks(), 0, 0);
+    const watcher = new CallbackWatcher(this.#hooks());
     watcher.start(fn, ...args);
     return watcher;
   }
@@ -116,13 +118,13 @@ export class Loop {
    * {@link Loop.break} was called.
    */
   async run(options: LoopRunOptions = {}): Promise<boolean> {
-    this.#once = options.once ?? false;
+    const runners = options.once ? this.#onceRunners : this.#runners;
     const remaining = countDown(options.timeout);
     for (;;) {
       const isOver = await parkWait<boolean>(
         (wait) => {
-          this.#runners.add(wait);
-          if (this.#active === 0) this.#runners.resumeAll(true);
+          runners.add(wait);
+          if (this.#active === 0) runners.resumeAll(true);
         },
         { timeout: remaining(), signal: options.signal },
         RUN,
@@ -134,18 +136,21 @@ export class Loop {
 
   /** Makes {@link Loop.run} return now; watchers stay active. gevent's `break_`. */
   break(): void {
-    this.#runners.resumeAll(false);
+    this.#resumeAll(false);
   }
 
   #hooks(): LoopHooks {
     return {
       count: (change) => {
         this.#active += change;
-        if (this.#active === 0) this.#runners.resumeAll(true);
+        if (this.#active === 0) this.#resumeAll(true);
       },
-      called: () => {
-        if (this.#once) this.#runners.resumeAll(this.#active === 0);
-      },
+      called: () => void this.#onceRunners.resumeAll(this.#active === 0),
     };
+  }
+
+  #resumeAll(isOver: boolean): void {
+    this.#runners.resumeAll(isOver);
+    this.#onceRunners.resumeAll(isOver);
   }
 }

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { type Clock, ioTurn, SystemClock } from "./clock.ts";
+import { type Clock, ioTurn, nextTurn, SystemClock } from "./clock.ts";
 import { Deque } from "./deque.ts";
 import type { Hub, HubStats } from "./hub.ts";
 import { LinkedList } from "./linked_list.ts";
@@ -86,6 +86,7 @@ export class Scheduler implements Hub {
   #entries = 0;
   #timersFired = 0;
   #turns = 0;
+  #watchingTurns = false;
 
   /** There is one already: {@link hub}. */
   constructor() {
@@ -321,9 +322,24 @@ export class Scheduler implements Hub {
     );
     this.#unchecked = 0;
     this.#lastCheck = now;
-    if (now - this.#lastTurn <= this.#switchInterval) return;
+    const since = now - this.#lastTurn;
+    if (since > this.#switchInterval / 2) this.#watchTurns();
+    if (since <= this.#switchInterval) return;
     await this.turn();
     this.#fireTimers();
+  }
+
+  /**
+   * Notes when the event loop turns by itself, as it does in a server that is busy with I/O: then there is no need to make
+   * it, which would hold everybody up.
+   */
+  #watchTurns(): void {
+    if (this.#watchingTurns) return;
+    this.#watchingTurns = true;
+    void nextTurn().then(() => {
+      this.#watchingTurns = false;
+      this.#lastTurn = performance.now();
+    });
   }
 
   /** Tells those who wait for it that there is nothing else to do, if that is still so after I/O had a turn. */

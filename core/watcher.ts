@@ -64,10 +64,9 @@ export abstract class Watcher implements Disposable {
     requireFunction(fn, "fn");
     if (this.#closed) throw new TypeError("Cannot start a watcher that was closed");
     const wasActive = this.active;
+    if (!wasActive) this.begin(); // which may throw
     this.#call = () => fn(...args);
-    if (wasActive) return;
-    if (this.#ref) this.#hooks.count(1);
-    this.begin();
+    if (!wasActive && this.#ref) this.#hooks.count(1);
   }
 
   /** Stops it; it can be started again. */
@@ -89,6 +88,17 @@ export abstract class Watcher implements Disposable {
     const call = this.#call;
     if (call === undefined) return;
     hub.runCallback(() => void call());
+    this.#hooks.called();
+  }
+
+  /** Calls the function for the last time. It is no longer active by then, so that the function can start it anew. */
+  protected feedLast(): void {
+    const call = this.#call;
+    if (call === undefined) return;
+    const counted = this.#ref;
+    this.#call = undefined;
+    hub.runCallback(() => void call());
+    if (counted) this.#hooks.count(-1);
     this.#hooks.called();
   }
 
@@ -173,10 +183,26 @@ export class TimerWatcher extends Watcher {
       this.#arm();
       this.feed();
     } else {
-      this.feed();
-      // The function may have started it anew.
-      if (this.#timer === undefined) this.stop();
+      this.feedLast();
     }
+  }
+}
+
+/** Watches for the hub's next turn, once; see `Loop.callback`. */
+export class CallbackWatcher extends Watcher {
+  #round: object | undefined;
+
+  /** Begins to watch. */
+  protected override begin(): void {
+    const round = this.#round = {};
+    hub.enqueueCallback(() => {
+      if (this.#round === round) this.feedLast();
+    });
+  }
+
+  /** Ends watching. */
+  protected override end(): void {
+    this.#round = undefined;
   }
 }
 
@@ -195,21 +221,23 @@ export class TimerWatcher extends Watcher {
  * ```
  */
 export class AsyncWatcher extends Watcher {
-  #sent = false;
+  /** What was sent; another one after it was stopped and started again. */
+  #sent: object | undefined;
 
   /** Has the function called in the hub's next turn; several calls before that count as one. */
   send(): void {
-    if (this.#sent || !this.active) return;
-    this.#sent = true;
+    if (this.#sent !== undefined || !this.active) return;
+    const sent = this.#sent = {};
     hub.enqueueCallback(() => {
-      this.#sent = false;
+      if (this.#sent !== sent) return;
+      this.#sent = undefined;
       this.feed();
     });
   }
 
   /** Whether it was sent and has not been called yet. */
   get pending(): boolean {
-    return this.#sent;
+    return this.#sent !== undefined;
   }
 
   /** Begins to watch. */
@@ -217,7 +245,7 @@ export class AsyncWatcher extends Watcher {
 
   /** Ends watching. */
   protected override end(): void {
-    this.#sent = false;
+    this.#sent = undefined;
   }
 }
 

@@ -4,11 +4,31 @@
  * @module
  */
 
+import type { Greenlet } from "../../core/greenlet.ts";
+import { Pool, type PoolAddOptions } from "../../core/pool.ts";
 import { type HttpApp, HttpServer, type HttpServerOptions } from "../../http/server.ts";
 import type { Address } from "../../net/address.ts";
 import { connect } from "../../net/connect.ts";
 import type { Socket } from "../../net/socket.ts";
 import { bytes, text } from "./sockets.ts";
+
+/** A pool that tells how many requests have come to it: those that run, and those that wait. */
+export class WatchedPool extends Pool {
+  #waiting = 0;
+
+  get arrived(): number {
+    return this.size + this.#waiting;
+  }
+
+  override async start(greenlet: Greenlet, options?: PoolAddOptions): Promise<void> {
+    this.#waiting++;
+    try {
+      await super.start(greenlet, options);
+    } finally {
+      this.#waiting--;
+    }
+  }
+}
 
 /** Starts a server that logs nothing, unless told otherwise. */
 export async function serve(app: HttpApp, options: HttpServerOptions = {}): Promise<HttpServer> {

@@ -5,6 +5,7 @@
  */
 
 import { Socket } from "../../net/socket.ts";
+import { eventually } from "./io_test.ts";
 
 /** A socket of the library, connected to a connection of the runtime. */
 export interface SocketPair extends Disposable {
@@ -72,7 +73,14 @@ export async function readAll(conn: Deno.Conn): Promise<Uint8Array<ArrayBuffer>>
 /** More than the system keeps for a connection whose other end does not read. */
 export const MORE_THAN_FITS: number = 32 * 1024 * 1024;
 
-/** How many file descriptors the process has open. */
-export function openFiles(): number {
+/** Does something several times, and waits until no more files are open than before. */
+export async function assertLeaksNoFile(action: () => Promise<unknown>): Promise<void> {
+  await action(); // the runtime opens a few for itself when it first needs them
+  const before = openFiles();
+  for (let i = 0; i < 4; i++) await action();
+  await eventually(() => openFiles() <= before);
+}
+
+function openFiles(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length;
 }
