@@ -118,6 +118,11 @@ export class HttpServer extends BaseServer {
     if ((options.cert === undefined) !== (options.key === undefined)) {
       throw new TypeError("Cannot create an HTTPS server as it needs both 'cert' and 'key'");
     }
+    if (options.cert !== undefined && "path" in this.address) {
+      throw new TypeError(
+        `Cannot create an HTTPS server on a unix socket: received ${this.address.path}`,
+      );
+    }
     this.#app = app;
     this.#options = options;
     const { log = (line: string): void => console.error(line) } = options;

@@ -11,6 +11,7 @@ import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspe
 import type { Wait, WaitKind } from "../core/waiter.ts";
 import { requireFunction } from "../core/links.ts";
 import { limited } from "../core/timeout.ts";
+import { refusalOf } from "./_handshake.ts";
 import { WebSocketError } from "./errors.ts";
 
 /**
@@ -78,8 +79,8 @@ const encoder = new TextEncoder();
 /** The code for a connection that was lost; the runtime says 0. */
 const LOST = 1006;
 
-/** 16 bytes in base64. */
-const KEY = /^[A-Za-z0-9+/]{22}==$/;
+/** How many bytes fit into a closing frame besides the code. */
+const LONGEST_REASON = 123;
 
 /** How often `send` looks whether what it sent has left: from the first to the last of these, in ms. */
 const SHORTEST_LOOK = 1;
@@ -216,8 +217,20 @@ export class WebSocketConnection implements AsyncIterable<WebSocketMessage> {
   /**
    * Begins the closing handshake and returns at once; closing again is harmless. A client that is still sending may find
    * the connection lost (1006) instead of the code: the runtime does not wait for it.
+   *
+   * @throws {RangeError} When the code is not one that may be sent, or the reason has more than 123 bytes.
    */
   close(code = 1000, reason = ""): void {
+    if (!isCloseCode(code)) {
+      throw new RangeError(
+        `Cannot close a WebSocket with a code that means nothing: received ${code}`,
+      );
+    }
+    if (encoder.encode(reason).length > LONGEST_REASON) {
+      throw new RangeError(
+        `Cannot close a WebSocket with a reason of more than ${LONGEST_REASON} bytes: received ${reason}`,
+      );
+    }
     if (this.closed) return;
     this.#closing = true;
     this.#socket.close(code, reason);
@@ -345,26 +358,9 @@ export function upgradeWebSocket(
   options: WebSocketOptions = {},
 ): Response {
   requireFunction(handler, "handler");
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    return refusal(426, "Expected WebSocket request.", {
-      upgrade: "websocket",
-      connection: "upgrade",
-    });
-  }
-  if (
-    request.method !== "GET" || !KEY.test(request.headers.get("sec-websocket-key") ?? "") ||
-    !listIn(request, "connection").some((entry) => entry.toLowerCase() === "upgrade")
-  ) {
-    return refusal(400, "Expected WebSocket request.");
-  }
-  if (request.headers.get("sec-websocket-version") !== "13") {
-    return refusal(426, "Unsupported WebSocket version.", { "sec-websocket-version": "13" });
-  }
-  if (!isAllowed(request, options.origins)) return refusal(403, "This origin may not connect.");
+  const refused = refusalOf(request, options);
+  if (refused !== undefined) return refused;
   const { idleTimeout = 30_000, protocol } = options;
-  if (protocol !== undefined && !listIn(request, "sec-websocket-protocol").includes(protocol)) {
-    return refusal(400, `Expected the WebSocket protocol '${protocol}'.`);
-  }
   upgraded.add(request);
   const { socket, response } = Deno.upgradeWebSocket(request, {
     idleTimeout: idleTimeout / 1000,
@@ -373,20 +369,10 @@ export function upgradeWebSocket(
   return Object.assign(response, { [UPGRADE]: new Upgrade(socket, handler, options) });
 }
 
-/** The entries of a header that is a list. */
-function listIn(request: Request, header: string): string[] {
-  return request.headers.get(header)?.split(",").map((entry) => entry.trim()) ?? [];
-}
-
-function isAllowed(request: Request, origins: readonly string[] | "any" | undefined): boolean {
-  const origin = request.headers.get("origin");
-  if (origin === null || origins === "any") return true;
-  if (origins !== undefined) return origins.includes(origin);
-  return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
-}
-
-function refusal(status: number, text: string, headers: HeadersInit = {}): Response {
-  return new Response(text, { status, headers });
+/** Whether a code may stand in a closing frame; 1004 to 1006 and 1015 must not. */
+function isCloseCode(code: number): boolean {
+  return Number.isInteger(code) && (code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 ||
+    code >= 3000 && code <= 4999);
 }
 
 /** The size of a text in UTF-8; the exact one only where it matters. */

@@ -26,7 +26,7 @@ import { type Address, formatAddress, parseAddress, type ParsedAddress } from ".
 export interface BaseServerOptions {
   /**
    * Where the handlers run: a pool, or the size of one. A full pool stops the accepting until there is room. By default
-   * there is no limit.
+   * there is no limit. `stop` waits for whatever runs in the pool, and kills it.
    */
   readonly spawn?: Pool | number;
   /** How long `stop` lets running handlers go on, in ms, before it kills them; default 1000. */

@@ -77,6 +77,9 @@ export async function connect(
   const { timeout, signal, tls = false, noDelay = true } = options;
   return await limited(timeout, async () => {
     const target = parseAddress(address);
+    if (tls !== false && "path" in target) {
+      throw new TypeError(`Cannot connect with TLS to a unix socket: received ${target.path}`);
+    }
     const conn = await open(target, { signal });
     try {
       if (noDelay && "setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);

@@ -102,6 +102,11 @@ export class StreamServer extends BaseServer {
     if ((options.cert === undefined) !== (options.key === undefined)) {
       throw new TypeError("Cannot create a TLS server as it needs both 'cert' and 'key'");
     }
+    if (options.cert !== undefined && "path" in this.address) {
+      throw new TypeError(
+        `Cannot create a TLS server on a unix socket: received ${this.address.path}`,
+      );
+    }
     this.#handle = handle;
     this.#options = options;
   }
