@@ -188,11 +188,16 @@ export class Scheduler implements Hub {
   }
 
   /**
-   * Whether a blocking call that need not wait should give way all the same, lest such calls keep everybody else out. It
-   * goes by their number and not by the time, so that what runs in virtual time does so in the same order each time.
+   * Whether a blocking call that need not wait should give way all the same, because such calls have kept I/O out for
+   * longer than the switch interval. In virtual time it goes by their number alone, so that a program gives way at the same
+   * places each time.
    */
   shouldYield(): boolean {
-    return (++this.#completions & 255) === 0;
+    if ((++this.#completions & 255) !== 0) return false;
+    if (!(this.#clock instanceof SystemClock)) return true;
+    const since = performance.now() - this.#lastTurn;
+    if (since > this.#switchInterval / 2) this.#watchTurns();
+    return since > this.#switchInterval;
   }
 
   /** Lets I/O and whatever waits for it have a turn. */
@@ -256,6 +261,7 @@ export class Scheduler implements Hub {
       this.#clock.disarm();
       this.#clock = next;
       this.#timers = timers;
+      this.#completions = 0;
       this.#completions = 0;
       this.wake();
     };

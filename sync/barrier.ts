@@ -34,6 +34,11 @@ export class BrokenBarrierError extends Error {
   }
 }
 
+const WAIT: WaitKind<number> = {
+  name: "Barrier.wait",
+  timeoutError: () => new BrokenBarrierError("Not everybody came to the barrier in time"),
+};
+
 /**
  * Lets nobody pass until a number of greenlets have come, again and again: Python's `threading.Barrier` under gevent.
  *
@@ -62,13 +67,6 @@ export class Barrier {
   readonly #action: (() => unknown) | undefined;
   readonly #waiters: WaitQueue<number> = new WaitQueue();
   #broken = false;
-  readonly #kind: WaitKind<number> = {
-    name: "Barrier.wait",
-    expired: (waiter) => {
-      this.abort();
-      waiter.fail(new BrokenBarrierError("Not everybody came to the barrier in time"));
-    },
-  };
 
   /**
    * Makes a barrier for a number of greenlets.
@@ -113,7 +111,7 @@ export class Barrier {
         return () => this.abort();
       },
       options,
-      this.#kind,
+      WAIT,
     );
   }
 

@@ -33,7 +33,7 @@ export class RLock {
 
   /** Whether anybody holds it. */
   get locked(): boolean {
-    return this.#count > 0;
+    return this.#lock.locked;
   }
 
   /** Whether the current greenlet holds it. */
@@ -46,13 +46,15 @@ export class RLock {
    * `blocking: false`. A wait that is killed or timed out does not take it.
    */
   acquire(options?: AcquireOptions): Promise<boolean> {
-    if (this.owned) {
+    const greenlet = getCurrent();
+    if (this.#owner === greenlet || !this.locked) {
       const refused = checkpoint(options);
       if (refused !== undefined) return refused;
-      this.#count++;
+      // At once, as the same greenlet may want it again before it has waited for this.
+      if (this.#owner !== greenlet) void this.#lock.acquire();
+      this.#take(greenlet, this.#count + 1);
       return completed(true);
     }
-    const greenlet = getCurrent();
     // The hand-over and this reaction to it cannot be torn apart by a kill: one that was resumed is not interrupted.
     return this.#lock.acquire(options).then((acquired) => {
       if (acquired) this.#take(greenlet, 1);
@@ -66,9 +68,10 @@ export class RLock {
    * @throws {Timeout} When it is not to be had within `options.timeout`.
    */
   async hold(options?: WaitOptions): Promise<Disposable> {
-    if (this.owned) await this.acquire(options);
-    else {
-      const greenlet = getCurrent();
+    const greenlet = getCurrent();
+    if (this.#owner === greenlet || !this.locked) {
+      await this.acquire(options);
+    } else {
       await this.#lock.hold(options);
       this.#take(greenlet, 1);
     }
@@ -115,9 +118,8 @@ export class RLock {
 
   /** For example `<RLock locked by <Greenlet "Greenlet-1"> 2 times>`. */
   toString(): string {
-    return this.locked
-      ? `<RLock locked by ${this.#owner} ${this.#count} times>`
-      : "<RLock unlocked>";
+    if (this.#owner === undefined) return `<RLock ${this.locked ? "locked" : "unlocked"}>`;
+    return `<RLock locked by ${this.#owner} ${this.#count} times>`;
   }
 
   #take(greenlet: Greenlet, count: number): void {

@@ -2,9 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 import { CELLS, testBlockingContract } from "./blocking_contract.ts";
 import { CORE_PRIMITIVES } from "./core_primitives.ts";
 import { POOL_PRIMITIVES } from "./pool_primitives.ts";
+import { STRUCTURED_PRIMITIVES } from "./structured_primitives.ts";
 import { SYNC_PRIMITIVES } from "./sync_primitives.ts";
 
-const PRIMITIVES = [...CORE_PRIMITIVES, ...SYNC_PRIMITIVES, ...POOL_PRIMITIVES];
+const PRIMITIVES = [
+  ...CORE_PRIMITIVES,
+  ...SYNC_PRIMITIVES,
+  ...POOL_PRIMITIVES,
+  ...STRUCTURED_PRIMITIVES,
+];
 
 for (const primitive of PRIMITIVES) testBlockingContract(primitive);
 
