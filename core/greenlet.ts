@@ -124,6 +124,8 @@ export let firstMembership: (greenlet: Greenlet) => Membership | undefined;
 export let setFirstMembership: (greenlet: Greenlet, membership: Membership | undefined) => void;
 /** The root scope of a greenlet; `undefined` before its first turn. */
 export let scopeOf: (greenlet: Greenlet) => Scope | undefined;
+/** What a greenlet was killed with last; `undefined` if it was not. */
+export let killerOf: (greenlet: Greenlet) => unknown;
 /** The greenlet object of code outside every greenlet. */
 export let mainGreenlet: Greenlet;
 
@@ -180,6 +182,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
 
   static {
     scopeOf = (greenlet) => greenlet.#scope;
+    killerOf = (greenlet) => greenlet.#killedBy;
     firstMembership = (greenlet) => greenlet.#membership;
     setFirstMembership = (greenlet, membership) => void (greenlet.#membership = membership);
     callEnded = (greenlet) => greenlet.ended();

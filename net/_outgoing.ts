@@ -10,6 +10,7 @@
 import { ConcurrentObjectUseError } from "../core/errors.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import type { Wait, WaitKind } from "../core/waiter.ts";
+import { writeBatch } from "./_write_batch.ts";
 
 const SEND: WaitKind<number> = { name: "Socket.send" };
 
@@ -48,10 +49,9 @@ export class Outgoing {
     return parkWait<number>(
       (wait) => {
         this.#wait = wait;
-        if (this.#operation === undefined) this.#write(wait, data, 0, all);
-        else {this.#operation.then(() =>
-            this.#write(wait, data, 0, all), () =>
-            this.#write(wait, data, 0, all));}
+        const begin = (): void => this.#write(wait, data, 0, all);
+        if (this.#operation === undefined) writeBatch.add(begin);
+        else this.#operation.then(begin, begin);
         return () => this.#wait = undefined;
       },
       options,

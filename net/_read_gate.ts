@@ -17,6 +17,8 @@ const { setImmediate, setTimeout, clearTimeout } = globalThis;
 
 /** A turn that delivers this many reads is saturated: others are probably waiting behind. */
 const SATURATED = 32;
+/** So many turns in a row have to be calm before a round counts as over: the runtime takes a breath now and then. */
+const CALM = 2;
 /** How long, in ms, held reads wait for outstanding ones that may never complete. */
 const PATIENCE = 3;
 
@@ -27,6 +29,7 @@ export class ReadGate {
   #completed = 0;
   #turnEnds = false;
   #saturated = false;
+  #calmTurns = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #quiet = true;
 
@@ -53,9 +56,11 @@ export class ReadGate {
 
   #onTurnEnd = (): void => {
     this.#turnEnds = false;
-    this.#saturated = this.#completed >= SATURATED;
+    const calm = this.#completed < SATURATED;
+    this.#calmTurns = calm ? this.#calmTurns + 1 : 0;
+    this.#saturated ||= !calm;
     this.#completed = 0;
-    if (!this.#saturated || this.#outstanding === 0) this.#release();
+    if (this.#calmTurns >= CALM || this.#outstanding === 0) this.#release();
   };
 
   #onTimer = (): void => {

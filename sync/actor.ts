@@ -5,8 +5,9 @@
  */
 
 import { Interrupt } from "../core/errors.ts";
-import { Greenlet } from "../core/greenlet.ts";
+import { Greenlet, killerOf } from "../core/greenlet.ts";
 import { hub } from "../core/scheduler.ts";
+import { getCurrent } from "../core/spawn.ts";
 import type { WaitOptions } from "../core/suspend.ts";
 import { Queue } from "./queue.ts";
 import type { StopIteration } from "./simple_queue.ts";
@@ -124,13 +125,17 @@ export abstract class Actor<M> extends Greenlet<void> {
     this.#children.add(child);
     child.rawlink(() => this.#children.delete(child));
     child.start();
+    if (this.dead) child.throw();
   }
 
-  /** Lets it deal with what is in its inbox, then end, and waits for that; nothing more can be sent. */
+  /**
+   * Lets it deal with what is in its inbox, then end, and waits for that, unless it is called by the actor itself; nothing
+   * more can be sent.
+   */
   async stop(options?: WaitOptions): Promise<void> {
     if (!this.started) this.throw();
     this.inbox.shutdown();
-    await this.join(options);
+    if (getCurrent() !== this as Greenlet<unknown>) await this.join(options);
   }
 
   /** What the greenlet does: receives until it is stopped. */
@@ -139,7 +144,8 @@ export abstract class Actor<M> extends Greenlet<void> {
       try {
         await this.receive(message as M);
       } catch (error) {
-        if (error instanceof Interrupt) throw error;
+        // A kill, or the failure of one that it looks after, is none of its own.
+        if (error instanceof Interrupt || error === killerOf(this as Greenlet)) throw error;
         if (!await this.#goOn(error, message)) return;
       }
     }

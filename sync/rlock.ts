@@ -46,15 +46,13 @@ export class RLock {
    * `blocking: false`. A wait that is killed or timed out does not take it.
    */
   acquire(options?: AcquireOptions): Promise<boolean> {
-    const greenlet = getCurrent();
-    if (this.#owner === greenlet || !this.locked) {
+    if (this.owned) {
       const refused = checkpoint(options);
       if (refused !== undefined) return refused;
-      // At once, as the same greenlet may want it again before it has waited for this.
-      if (this.#owner !== greenlet) void this.#lock.acquire();
-      this.#take(greenlet, this.#count + 1);
+      this.#count++;
       return completed(true);
     }
+    const greenlet = getCurrent();
     // The hand-over and this reaction to it cannot be torn apart by a kill: one that was resumed is not interrupted.
     return this.#lock.acquire(options).then((acquired) => {
       if (acquired) this.#take(greenlet, 1);
@@ -68,10 +66,9 @@ export class RLock {
    * @throws {Timeout} When it is not to be had within `options.timeout`.
    */
   async hold(options?: WaitOptions): Promise<Disposable> {
-    const greenlet = getCurrent();
-    if (this.#owner === greenlet || !this.locked) {
-      await this.acquire(options);
-    } else {
+    if (this.owned) await this.acquire(options);
+    else {
+      const greenlet = getCurrent();
       await this.#lock.hold(options);
       this.#take(greenlet, 1);
     }

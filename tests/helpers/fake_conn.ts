@@ -4,6 +4,7 @@
  * @module
  */
 
+import { nextTurn } from "../../core/clock.ts";
 import { idle } from "../../core/sleep.ts";
 import { Socket } from "../../net/socket.ts";
 
@@ -59,17 +60,19 @@ export class FakeConn implements Deno.Conn {
     return done.promise;
   }
 
-  /** Completes the first write that is under way, with so many of its bytes. */
-  take(count: number = Infinity): Promise<unknown> {
+  /** Completes the first write, with so many of its bytes; waits until there is one, as sockets write in batches. */
+  async take(count: number = Infinity): Promise<unknown> {
+    if (this.#writes.length === 0) await nextTurn();
     const { data, done } = this.#writes.shift()!;
     const taken = data.slice(0, count);
     this.written.push(taken);
     done.resolve(taken.length);
-    return done.promise;
+    return await done.promise;
   }
 
-  /** Lets the first write that is under way fail. */
-  failWrite(error: unknown): void {
+  /** Lets the first write fail; waits as {@link FakeConn.take} does. */
+  async failWrite(error: unknown): Promise<void> {
+    if (this.#writes.length === 0) await nextTurn();
     this.#writes.shift()!.done.reject(error);
   }
 

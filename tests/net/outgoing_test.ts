@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { ConcurrentObjectUseError } from "../../core/errors.ts";
-import { idle, sleep } from "../../core/sleep.ts";
+import { idle } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout } from "../../core/timeout.ts";
 import { type FakeConn, fakeConnTest } from "../helpers/fake_conn.ts";
@@ -51,7 +51,7 @@ fakeConnTest("Socket.send() refuses a second writer", async (socket, conn) => {
 
 fakeConnTest("Socket.send() waits for a write that was given up", async (socket, conn) => {
   const first = spawn(() => socket.send(bytes("first")));
-  await sleep();
+  await idle(); // the write is under way
   await first.kill();
   const second = socket.send(bytes("second"));
   assertEquals(conn.writing, 1, "The second write overtakes the first");
@@ -67,7 +67,7 @@ fakeConnTest(
   async (socket, conn) => {
     for (const name of ["first", "second", "third"]) {
       const writer = spawn(() => socket.send(bytes(name)));
-      await sleep();
+      await idle(); // the write is under way
       await writer.kill();
     }
     const last = socket.send(bytes("last"));
@@ -81,10 +81,10 @@ fakeConnTest(
   "Socket.send() goes on after a write that was given up and failed",
   async (socket, conn) => {
     const first = spawn(() => socket.send(bytes("first")));
-    await sleep();
+    await idle(); // the write is under way
     await first.kill();
     const second = socket.send(bytes("second"));
-    conn.failWrite(new Error("not this time"));
+    await conn.failWrite(new Error("not this time"));
     void conn.flow();
     assertEquals(await second, 6);
   },
@@ -94,7 +94,7 @@ fakeConnTest(
   "Socket.sendAll() begins no further piece when it was given up",
   async (socket, conn) => {
     const writer = spawn(() => socket.sendAll(new Uint8Array(200_000)));
-    await sleep();
+    await idle(); // the write is under way
     await conn.take();
     assertEquals(conn.writing, 1);
     await writer.kill();
@@ -108,7 +108,7 @@ fakeConnTest(
 fakeConnTest("Socket.send() throws the error of the runtime", async (socket, conn) => {
   const error = new Deno.errors.BrokenPipe("gone");
   const sent = socket.sendAll(bytes("x"));
-  conn.failWrite(error);
+  await conn.failWrite(error);
   assertStrictEquals(await sent.catch((error) => error), error);
   const again = socket.send(bytes("y"));
   void conn.take();
@@ -131,7 +131,7 @@ fakeConnTest(
   "Socket.shutdown() can be killed and timed out while a given-up write goes on",
   async (socket, conn) => {
     const writer = spawn(() => socket.send(bytes("stuck")));
-    await sleep();
+    await idle(); // the write is under way
     await writer.kill();
     await assertRejects(() => socket.shutdown("write", { timeout: 1 }), Timeout);
     assertEquals(conn.writeClosed, false);

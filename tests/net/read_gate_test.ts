@@ -69,16 +69,19 @@ Deno.test("ReadGate holds reads after a busy turn, and begins them in order when
   await nextTurn();
 });
 
-Deno.test("ReadGate begins held reads after a turn that was not busy, though others are outstanding", async () => {
+Deno.test("ReadGate begins held reads after two turns that were not busy, though others are outstanding", async () => {
   const reads = new Reads();
   await reads.saturate(3);
   reads.request("a", "b");
   reads.complete(1);
   await nextTurn();
+  assertEquals(reads.begun, [], "One calm turn may be a breath of the runtime");
+  reads.complete(1);
+  await nextTurn();
   assertEquals(reads.begun, ["a", "b"]);
   reads.request("c");
   assertEquals(reads.begun, ["a", "b", "c"], "It is still closed");
-  reads.complete(5);
+  reads.complete(4);
   await nextTurn();
 });
 

@@ -115,18 +115,6 @@ for (const method of ["acquire", "hold"] as const) {
       }
     },
   );
-
-  virtualTest(`RLock.${method}() is counted at once when it is free`, async () => {
-    const lock = new RLock();
-    const taking = lock[method]();
-    assertEquals([lock.locked, lock.owned], [true, true]);
-    const again = lock[method]();
-    await Promise.all([taking, again]);
-    lock.release();
-    assert(lock.owned);
-    lock.release();
-    await assertFree(lock);
-  });
 }
 
 virtualTest("RLock is locked while it changes hands, and can be taken by nobody else", async () => {
