@@ -6,9 +6,11 @@
 
 import { Board } from "./_blocking_board.ts";
 import type { Greenlet } from "./greenlet.ts";
+import { requireFunction } from "./links.ts";
 import { hub } from "./scheduler.ts";
 import type { Scope } from "./scope.ts";
 import { suspend } from "./suspend.ts";
+import type { Waiter } from "./waiter.ts";
 
 // Taken at load time: patching the globals later must not make the monitor depend on what it watches.
 const { setInterval, clearInterval } = globalThis;
@@ -45,7 +47,7 @@ export interface BlockingReport {
 export interface BlockingMonitorOptions {
   /** How long a greenlet may keep others from running, in ms, before it is reported; default 100. */
   readonly maxBlockingTime?: number;
-  /** Gets the reports, once the hub runs again; by default they are printed to stderr. */
+  /** Gets the reports, once the hub runs again, and cannot block; by default they are printed to stderr. */
   readonly onBlocked?: (report: BlockingReport) => void;
 }
 
@@ -77,25 +79,28 @@ export class BlockingMonitor implements Disposable {
   readonly #onBlocked: (report: BlockingReport) => void;
   #worker: Worker | undefined;
   #beating: ReturnType<typeof setInterval> | undefined;
+  #starting: Waiter<void> | undefined;
 
   /**
    * Makes a monitor that does not watch yet.
    *
    * @throws {RangeError} When `maxBlockingTime` is not positive.
+   * @throws {TypeError} When `onBlocked` is not a function.
    */
   constructor(options: BlockingMonitorOptions = {}) {
-    const { maxBlockingTime = 100 } = options;
+    const { maxBlockingTime = 100, onBlocked = print } = options;
+    requireFunction(onBlocked, "onBlocked");
     if (!(maxBlockingTime > 0)) {
       throw new RangeError(
         `Cannot watch for blocking greenlets as 'maxBlockingTime' must be positive: received ${maxBlockingTime}`,
       );
     }
     this.#maxBlockingTime = maxBlockingTime;
-    this.#onBlocked = options.onBlocked ?? print;
+    this.#onBlocked = onBlocked;
   }
 
   /**
-   * Begins to watch; resolves when the other thread is at it.
+   * Begins to watch; resolves when the other thread is at it, or when it was stopped before.
    *
    * @throws {TypeError} When a monitor is watching already.
    */
@@ -113,20 +118,24 @@ export class BlockingMonitor implements Disposable {
     const worker = this.#worker = new Worker(new URL("./_blocking_worker.ts", import.meta.url), {
       type: "module",
     });
-    await suspend<void>((waiter) => {
-      worker.onmessage = ({ data }: MessageEvent<BlockingReport | "watching">) => {
-        if (data === "watching") waiter.resume();
-        else this.#onBlocked(data);
-      };
-      worker.onerror = (event) => {
-        event.preventDefault();
-        if (!waiter.fail(event.error ?? new Error(event.message))) {
-          hub.handleError(this, event.error);
-        }
-      };
-      worker.postMessage({ buffer: board.buffer, maxBlockingTime: this.#maxBlockingTime });
-      return () => this.stop();
-    });
+    try {
+      await suspend<void>((waiter) => {
+        this.#starting = waiter;
+        worker.onmessage = ({ data }: MessageEvent<BlockingReport | "watching">) => {
+          if (data === "watching") waiter.resume();
+          else hub.runCallback(this.#onBlocked, data);
+        };
+        worker.onerror = (event) => {
+          event.preventDefault();
+          const error = event.error ?? new Error(event.message);
+          if (!waiter.fail(error)) hub.handleError(this, error);
+        };
+        worker.postMessage({ buffer: board.buffer, maxBlockingTime: this.#maxBlockingTime });
+      });
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
   }
 
   /** Ends the watch. */
@@ -136,6 +145,7 @@ export class BlockingMonitor implements Disposable {
     this.#worker = undefined;
     clearInterval(this.#beating);
     hub.watchdog = null;
+    this.#starting?.resume();
   }
 
   /** The end of a `using` block: {@link BlockingMonitor.stop}. */

@@ -243,7 +243,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     }
     if (this.#status !== "new") return;
     const start = this.#schedule();
-    start.timer = hub.addTimer(ms, start);
+    if (!this.ready) start.timer = hub.addTimer(ms, start);
   }
 
   /** Whether it has been started and has not ended; gevent's `bool(g)`. */
@@ -393,8 +393,8 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    *
    * @throws {TypeError} When this is the main greenlet.
    */
-  throw(exception?: unknown): void {
-    this.#kill(exception, false);
+  throw(exception?: unknown, { persistent = false }: Pick<KillOptions, "persistent"> = {}): void {
+    this.#kill(exception, persistent);
   }
 
   /**
@@ -454,14 +454,15 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     if (parent.#status !== "main") this.#treeLocals = parent.#treeLocals ??= {};
     this.#status = "scheduled";
     if (hub.trackSpawnSites) this.#spawnSite = callerSite();
-    if (hub.spawnCallbacks !== null) this.#announce(hub.spawnCallbacks);
     this.#place = hub.live.add(this as Greenlet);
     // The reaction keeps the AsyncLocalStorage values of the caller for the body, at no cost. The scope is entered only
     // when it runs: many greenlets end in their first turn, and entering is the most expensive part of a greenlet.
     void new Promise<void>(rememberResolve).then(() =>
       currentScope.run(this.#scope!, () => this.#body())
     );
-    return this.#start = new Start(this as Greenlet, executorResolve);
+    const start = this.#start = new Start(this as Greenlet, executorResolve);
+    if (hub.spawnCallbacks !== null) this.#announce(hub.spawnCallbacks); // which may kill it
+    return start;
   }
 
   #announce(callbacks: Set<(greenlet: never) => unknown>): void {

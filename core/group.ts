@@ -168,7 +168,7 @@ export class Group implements AsyncDisposable {
     const remaining = countDown(options.timeout);
     while (this.#members.size > 0) {
       const members = [...this.#members];
-      for (const greenlet of members) this.killOne(greenlet, exception);
+      for (const greenlet of members) this.killOne(greenlet, exception, options);
       if (options.block === false) return;
       const ended = await joinAll(members, { timeout: remaining(), signal: options.signal });
       if (ended.length < members.length) return; // the time is over
@@ -178,11 +178,15 @@ export class Group implements AsyncDisposable {
   }
 
   /** Raises an exception in one member, unless this was done before; does not wait. gevent's `killone`. */
-  killOne(greenlet: Greenlet<unknown>, exception?: unknown): void {
+  killOne(
+    greenlet: Greenlet<unknown>,
+    exception?: unknown,
+    options?: Pick<KillOptions, "persistent">,
+  ): void {
     const membership = this.#membershipOf(greenlet);
     if (membership === undefined || membership.dying) return;
     membership.dying = true;
-    greenlet.throw(exception);
+    greenlet.throw(exception, options);
   }
 
   /**

@@ -108,7 +108,7 @@ export async function killAll(
 ): Promise<void> {
   const all = [...greenlets];
   for (const greenlet of all) requireGreenlet(greenlet);
-  for (const greenlet of all) greenlet.throw(exception); // nobody runs in between
+  for (const greenlet of all) greenlet.throw(exception, options); // nobody runs in between
   if (options.block === false) return;
   const ended = await joinAll(all, options);
   if (ended.length === all.length) return;

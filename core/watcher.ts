@@ -279,7 +279,7 @@ export class IdleWatcher extends Watcher {
   async #watch(round: object): Promise<void> {
     while (this.#round === round) {
       await hub.turn();
-      if (hub.queued === 0 && this.#round === round) this.feed();
+      if (hub.queued === 0) hub.enqueueCallback(() => this.#round === round && this.feed());
     }
   }
 }
@@ -299,7 +299,8 @@ export class IdleWatcher extends Watcher {
 export class SignalWatcher extends Watcher {
   /** The signal it watches for. */
   readonly signal: Deno.Signal;
-  readonly #listener = (): void => this.feed();
+  // By way of the hub, as the runtime calls it in the context of whoever listened first.
+  readonly #listener = (): void => hub.enqueueCallback(() => this.feed());
 
   /** Made by `Loop.signal`. */
   constructor(hooks: unknown, signal: Deno.Signal) {

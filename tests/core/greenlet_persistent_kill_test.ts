@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { GreenletExit } from "../../core/errors.ts";
+import type { Greenlet } from "../../core/greenlet.ts";
 import { Group } from "../../core/group.ts";
 import { joinAll, killAll } from "../../core/join.ts";
 import { Pool } from "../../core/pool.ts";
@@ -139,18 +140,14 @@ virtualTest("Greenlet.kill() that is persistent is raised at once when it is run
 virtualTest(
   "Greenlet.kill() that is persistent does not reach those that it has started",
   async () => {
-    let other: Promise<string> | undefined;
+    let other: Greenlet<string> | undefined;
     const greenlet = spawn(async () => {
-      other = spawn(async () => {
-        await sleep(10);
-        return "untouched";
-      }).get();
+      other = spawn(() => sleep(10).then(() => "untouched"));
       await sleep(1000);
     });
     await turns();
-    const result = other!;
     await greenlet.kill(undefined, PERSISTENT);
-    assertEquals(await result, "untouched");
+    assertEquals(await other!.get(), "untouched");
   },
 );
 

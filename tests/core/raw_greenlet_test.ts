@@ -345,6 +345,7 @@ virtualTest("RawGreenlet.switch() raises a Timeout of the one who switched", asy
 });
 
 virtualTest("RawGreenlet ends when it is killed while it is switched out", async () => {
+  using reports = collectReports();
   const parent = RawGreenlet.getCurrent();
   let inner: Greenlet | undefined;
   let cleanedUp = false;
@@ -363,7 +364,7 @@ virtualTest("RawGreenlet ends when it is killed while it is switched out", async
   assertEquals([cleanedUp, greenlet.dead, inner!.dead], [true, true, true]);
   assertEquals(await greenlet.switch("passed on"), "passed on");
 
-  using reports = collectReports();
+  assertEquals(reports.list, []);
   const broken = new Broken();
   const other = make();
   await other.switch();

@@ -230,7 +230,7 @@ bothForms("throws the error once when the body gets it from the greenlet", async
     const child = group.spawn(() => {
       throw broken;
     });
-    await sleep().catch(() => {});
+    await sleep(1).catch(() => {}); // the interrupt
     await child.get();
   }));
   assertStrictEquals(error, broken);
@@ -639,6 +639,33 @@ groupTest("TaskGroup.join() returns quietly when its own timeout is over", async
     assertStrictEquals(error, reason);
   }
   assertEquals(log, ["child got GreenletExit at 5", "child over at 15"]);
+});
+
+groupTest(
+  "TaskGroup.join() keeps the error for later when its own timeout comes first",
+  async () => {
+    const broken = new Broken();
+    const group = new TaskGroup();
+    group.spawn(fails(broken));
+    const slow = group.spawn(() => sleep(1000).catch(() => sleep(50)));
+    await sleep(1000).catch((error) => assertInstanceOf(error, TaskGroupCancelled));
+    await group.join({ timeout: 5 });
+    assertEquals([group.size, slow.ready, now()], [1, false, 5]);
+    assertStrictEquals(await assertRejects(() => group.join()), broken);
+    assertEquals([slow.ready, now()], [true, 50]);
+    await group.join();
+  },
+);
+
+groupTest("await using TaskGroup takes an interrupt back that found no wait", async () => {
+  const broken = new Broken();
+  const { error } = await failure((async () => {
+    await using group = new TaskGroup();
+    const child = group.spawn(fails(broken));
+    await new Promise<void>((resolve) => child.rawlink(() => resolve()));
+  })());
+  assertStrictEquals(error, broken);
+  await sleep(1); // which would raise it
 });
 
 groupTest("await using TaskGroup kills what still runs when its block is left early", async () => {

@@ -5,11 +5,12 @@ import { joinAll } from "../../core/join.ts";
 import { Loop } from "../../core/loop.ts";
 import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
-import { spawn } from "../../core/spawn.ts";
+import { getCurrent, spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import type { Watcher } from "../../core/watcher.ts";
 import { Event } from "../../sync/event.ts";
 import { collectReports } from "../helpers/reports.ts";
+import { ioTest } from "../helpers/io_test.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
 class Broken extends Error {}
@@ -279,6 +280,12 @@ virtualTest("Loop.callback() can be stopped before, and started again", async ()
   });
   assertEquals([watcher.active, await loop.run()], [true, true]);
   assertEquals([order, watcher.active, loop.activeCount], [["second", "third"], false, 0]);
+  const moved = loop.callback(() => order.push("too early"));
+  moved.stop();
+  spawn(() => order.push("greenlet"));
+  moved.start(() => order.push("moved"));
+  await loop.run();
+  assertEquals(order.splice(2), ["greenlet", "moved"]);
   loop.callback(() => order.push("closed")).close();
   await turns();
   assertEquals(order.length, 2);
@@ -498,4 +505,53 @@ Deno.test("StatWatcher and TimerWatcher refuse times that make no sense", () => 
   for (const after of [NaN, null as never, "1" as never]) {
     assertThrows(() => loop.timer(after), TypeError, `received ${after}`);
   }
+});
+
+ioTest("Watcher calls its function outside all greenlets, whoever has started it", async () => {
+  const path = Deno.makeTempFileSync();
+  const loop = new Loop();
+  const starter = spawn(async () => {
+    const names: Record<string, string> = {};
+    const watchers = {
+      timer: loop.timer(1, 1),
+      idle: loop.idle(),
+      async: loop.async(),
+      signal: loop.signal("SIGUSR2"),
+      stat: loop.stat(path, 1),
+      callback: loop.callback(() => {}),
+    };
+    for (const [kind, watcher] of Object.entries(watchers)) {
+      watcher.start(() => {
+        names[kind] = getCurrent().name;
+        watcher.stop();
+      });
+    }
+    watchers.async.send();
+    Deno.kill(Deno.pid, "SIGUSR2");
+    Deno.removeSync(path);
+    await loop.run();
+    return names;
+  });
+  const kinds = ["timer", "idle", "async", "signal", "stat", "callback"];
+  assertEquals(await starter.get(), Object.fromEntries(kinds.map((kind) => [kind, "main"])));
+}, { ignore: Deno.build.os === "windows" });
+
+ioTest("IdleWatcher is not called while there is something else to do", async () => {
+  using reports = collectReports();
+  const loop = new Loop();
+  let busy = true;
+  let calls = 0;
+  const idle = loop.idle();
+  idle.start(() => {
+    if (busy) throw new Broken();
+    if (++calls === 3) idle.stop();
+  });
+  const other = spawn(async () => {
+    // So long that the event loop turns in between.
+    for (const until = hub.clock.now() + 50; hub.clock.now() < until;) await sleep();
+    busy = false;
+  });
+  await loop.run();
+  await other.join();
+  assertEquals([calls, reports.list], [3, []]);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type Greenlet, scopeOf } from "../../core/greenlet.ts";
 import { describeBlocked } from "../../core/inspect.ts";
 import { hub } from "../../core/scheduler.ts";
@@ -15,11 +15,14 @@ import { runVirtual } from "../../testing/virtual_clock.ts";
 /** Registers a test that runs in a greenlet of its own, in virtual time that starts at 0. */
 export function virtualTest(name: string, fn: () => unknown): void {
   Deno.test(name, async () => {
+    let finished = false; // a GreenletExit that escapes would be a good end
     await runVirtual(async () => {
       await fn();
       await turns();
       assertNothingLeft();
+      finished = true;
     });
+    assert(finished, "The test was killed");
     assertEquals(hub.live.size, 0, "A greenlet refused to die");
   });
 }

@@ -336,6 +336,7 @@ virtualTest("Actor.send() throws ShutDown when it has ended, however that came",
   for (const end of ends) {
     const actor = started();
     await end(actor);
+    if (!actor.inbox.isShutdown) await actor.send("left");
     await actor.join();
     await assertRejects(() => actor.send("late"), ShutDown);
     assertEquals([actor.inbox.qsize, actor.inbox.isShutdown], [0, true]);
