@@ -1,5 +1,6 @@
 /**
- * The watchers of the event loop: what can happen, and whom to call then.
+ * The watchers of the event loop: what can happen, and whom to call then. They are small, share their base class and are
+ * read together, hence one file.
  *
  * @module
  */
