@@ -5,8 +5,8 @@
  */
 
 import { Board } from "./_blocking_board.ts";
+import { requireFunction, requireOptions, requirePositive } from "./arguments.ts";
 import type { Greenlet } from "./greenlet.ts";
-import { requireFunction } from "./links.ts";
 import { hub } from "./scheduler.ts";
 import type { Scope } from "./scope.ts";
 import { suspend } from "./suspend.ts";
@@ -88,13 +88,10 @@ export class BlockingMonitor implements Disposable {
    * @throws {TypeError} When `onBlocked` is not a function.
    */
   constructor(options: BlockingMonitorOptions = {}) {
+    requireOptions(options);
     const { maxBlockingTime = 100, onBlocked = print } = options;
     requireFunction(onBlocked, "onBlocked");
-    if (!(maxBlockingTime > 0)) {
-      throw new RangeError(
-        `Cannot watch for blocking greenlets as 'maxBlockingTime' must be positive: received ${maxBlockingTime}`,
-      );
-    }
+    requirePositive(maxBlockingTime, "maxBlockingTime");
     this.#maxBlockingTime = maxBlockingTime;
     this.#onBlocked = onBlocked;
   }
@@ -114,7 +111,7 @@ export class BlockingMonitor implements Disposable {
     const period = Math.max(this.#maxBlockingTime / 4, 1);
     this.#beating = setInterval(() => board.beat(), period);
     // `main` may be waiting for everybody to end: the watch is not a reason to go on.
-    Deno.unrefTimer(Number(this.#beating));
+    Deno.unrefTimer(this.#beating);
     const worker = this.#worker = new Worker(new URL("./_blocking_worker.ts", import.meta.url), {
       type: "module",
     });

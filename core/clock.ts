@@ -8,6 +8,7 @@
 
 // Taken at load time: patching the globals later must not make the hub depend on itself.
 const { setTimeout, clearTimeout, setImmediate } = globalThis;
+const { refTimer, unrefTimer } = Deno;
 
 /** The longest delay the runtime's timer takes; more would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
@@ -45,9 +46,10 @@ export interface Clock {
   now(): number;
   /**
    * The hub has nothing to do before `deadline` (`Infinity`: nothing at all) and wants `wake` called then.
-   * A later call replaces an earlier one; waking too early is harmless.
+   * A later call replaces an earlier one; waking too early is harmless. Without `ref` the wake-up is no reason for the
+   * process to stay alive: nobody waits for it who counts.
    */
-  arm(deadline: number, wake: () => void): void;
+  arm(deadline: number, wake: () => void, ref: boolean): void;
   /** Forget the wake-up. */
   disarm(): void;
 }
@@ -56,6 +58,7 @@ export interface Clock {
 export class SystemClock implements Clock {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #armedFor = Infinity;
+  #ref = true;
 
   /** Milliseconds since the process started. */
   now(): number {
@@ -63,15 +66,21 @@ export class SystemClock implements Clock {
   }
 
   /** Sets the runtime's timer, unless it is already set for an earlier time. */
-  arm(deadline: number, wake: () => void): void {
+  arm(deadline: number, wake: () => void, ref = true): void {
     if (deadline === Infinity) return this.disarm();
-    if (this.#armedFor <= deadline) return;
+    if (this.#armedFor > deadline) this.#set(deadline, wake);
+    if (ref !== this.#ref) (ref ? refTimer : unrefTimer)(this.#timer!);
+    this.#ref = ref;
+  }
+
+  #set(deadline: number, wake: () => void): void {
     this.disarm();
     this.#armedFor = deadline;
     const delay = Math.min(Math.max(Math.ceil(deadline - performance.now()), 0), LONGEST_DELAY);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#armedFor = Infinity;
+      this.#ref = true;
       wake();
     }, delay);
   }
@@ -79,6 +88,7 @@ export class SystemClock implements Clock {
   /** Clears the runtime's timer. */
   disarm(): void {
     this.#armedFor = Infinity;
+    this.#ref = true;
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;

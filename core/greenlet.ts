@@ -7,13 +7,20 @@
  * @module
  */
 
+import { requireFunction, requireOptions } from "./arguments.ts";
 import { GreenletExit, Interrupt } from "./errors.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import { LocalValues } from "./local_values.ts";
-import { type Link, type Linkable, Links, requireFunction } from "./links.ts";
+import { type Link, type Linkable, Links } from "./links.ts";
 import type { ListNode } from "./linked_list.ts";
 import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
-import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
+import {
+  checkpoint,
+  completed,
+  parkWait,
+  requireWaitOptions,
+  type WaitOptions,
+} from "./suspend.ts";
 import { Timeout } from "./timeout.ts";
 import type { Timer, TimerTarget } from "./timer_heap.ts";
 import type { WaitKind } from "./waiter.ts";
@@ -76,17 +83,44 @@ export type LinkTarget<T> = ((greenlet: Greenlet<T>) => unknown) | {
   setFrom(greenlet: Greenlet<T>): void;
 };
 
+/**
+ * A class of greenlets that are made of a function and its arguments: {@link Greenlet}, or one that extends it and
+ * leaves its constructor as it is.
+ *
+ * @example
+ * ```ts
+ * import { Greenlet, type GreenletClass, Group } from "@gevent/deno";
+ *
+ * const failures: unknown[] = [];
+ * class Quiet<T> extends Greenlet<T> {
+ *   protected override report(error: unknown): void {
+ *     failures.push(error); // instead of printing it
+ *   }
+ * }
+ * const greenletClass: GreenletClass = Quiet;
+ * const group = new Group([], { greenletClass });
+ * await group.spawn(() => Promise.reject("broken"));
+ * await group.join();
+ * console.assert(failures.join() === "broken");
+ * ```
+ */
+export type GreenletClass = new <T>(
+  // deno-lint-ignore no-explicit-any -- as in the constructor of `Greenlet`
+  fn: (...args: any[]) => T | PromiseLike<T>,
+  ...args: unknown[]
+) => Greenlet<T>;
+
 type Status = "new" | "scheduled" | "running" | "done" | "main";
 
 /** How it ended: not yet, well, by being killed well, with an error, by being killed with an error. */
 type Result = "none" | "value" | "exit" | "error" | "killed";
 
-const NO_ARGS: readonly unknown[] = [];
+const NO_ARGS: readonly unknown[] = Object.freeze([]);
 
 /** The values of greenlet-local variables, made on first use; `undefined` once the greenlet has ended. */
 export let localsOf: (greenlet: Greenlet) => LocalValues | undefined;
 let letRun: (greenlet: Greenlet) => void;
-let callEnded: (greenlet: Greenlet) => void;
+let callEnded: (greenlet: Greenlet) => unknown;
 
 /** A greenlet's place in the run queue, or its timer, before it runs for the first time. */
 class Start implements Runnable, TimerTarget {
@@ -127,6 +161,19 @@ export let firstMembership: (greenlet: Greenlet) => Membership | undefined;
 export let setFirstMembership: (greenlet: Greenlet, membership: Membership | undefined) => void;
 /** The root scope of a greenlet; `undefined` before its first turn. */
 export let scopeOf: (greenlet: Greenlet) => Scope | undefined;
+/** What {@link watchEnd} gives and {@link unwatchEnd} takes. */
+export type EndWatch = Link<Greenlet<unknown>>;
+
+/**
+ * Has the library told, in the hub, of a greenlet's end. A `rawlink` would be one of the user's, to be counted by
+ * `hasLinks` and taken back by `unlinkAll`.
+ */
+export let watchEnd: (
+  greenlet: Greenlet<unknown>,
+  call: (greenlet: Greenlet<unknown>) => void,
+) => EndWatch;
+/** Takes that back. */
+export let unwatchEnd: (greenlet: Greenlet<unknown>, watch: EndWatch) => void;
 /** What a greenlet was killed with last; `undefined` if it was not. */
 export let killerOf: (greenlet: Greenlet) => unknown;
 /** The greenlet object of code outside every greenlet. */
@@ -188,7 +235,9 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     killerOf = (greenlet) => greenlet.#killedBy;
     firstMembership = (greenlet) => greenlet.#membership;
     setFirstMembership = (greenlet, membership) => void (greenlet.#membership = membership);
-    callEnded = (greenlet) => greenlet.ended();
+    callEnded = (greenlet): unknown => greenlet.ended();
+    watchEnd = (greenlet, call) => greenlet.#watchEnd(call);
+    unwatchEnd = (greenlet, watch) => greenlet.#links!.delete(watch);
     letRun = (greenlet) => greenlet.#letRun();
     localsOf = (greenlet) =>
       greenlet.#status === "done" ? undefined : greenlet.#locals ??= new LocalValues();
@@ -241,7 +290,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   startLater(ms: number): void {
     if (typeof ms !== "number" || Number.isNaN(ms)) {
       throw new TypeError(
-        `Cannot start a greenlet later as 'ms' must be a number: received ${String(ms)}`,
+        `Cannot start a greenlet later as 'ms' must be a number: received ${Deno.inspect(ms)}`,
       );
     }
     if (this.#status !== "new") return;
@@ -276,7 +325,9 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
 
   /** The error that ended it, if one did. */
   get exception(): unknown {
-    return this.ready && !this.successful ? this.#outcome : undefined;
+    if (!this.ready || this.successful) return undefined;
+    hub.errorsTaken?.add(this);
+    return this.#outcome;
   }
 
   /** Its name in messages and traces; assign one of your own. By default `Greenlet-` and its {@link Greenlet.id}. */
@@ -285,6 +336,11 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   }
 
   set name(name: string) {
+    if (typeof name !== "string") {
+      throw new TypeError(
+        `Cannot name a greenlet as 'name' must be a string: received ${Deno.inspect(name)}`,
+      );
+    }
     this.#name = name;
   }
 
@@ -316,6 +372,91 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    */
   get treeLocals(): Record<string, unknown> | undefined {
     return this.#status === "main" ? undefined : this.#treeLocals ??= {};
+  }
+
+  /**
+   * What its function is called with, as it was given to the constructor; gevent's `args`. Empty once it has ended, so
+   * that nothing is kept alive by it.
+   */
+  get args(): readonly unknown[] {
+    return this.#args;
+  }
+
+  /**
+   * Makes a greenlet of this class, with these arguments for the constructor, and starts it: `MyGreenlet.spawn(1, 2)`
+   * is `new MyGreenlet(1, 2)` and {@link Greenlet.start}. For a plain function, `spawn` is shorter.
+   *
+   * @throws What the constructor throws: {@link Greenlet} itself a `TypeError`, when `fn` is not a function.
+   *
+   * @example
+   * ```ts
+   * import { Greenlet } from "@gevent/deno";
+   *
+   * class Doubler extends Greenlet<number> {
+   *   readonly n: number;
+   *   constructor(n: number) {
+   *     super();
+   *     this.n = n;
+   *   }
+   *   override run(): number {
+   *     return this.n * 2;
+   *   }
+   * }
+   *
+   * const doubler: Doubler = Doubler.spawn(21);
+   * console.assert(await doubler.get() === 42);
+   * ```
+   */
+  static spawn<T, A extends unknown[], C extends typeof Greenlet>(
+    this: C,
+    fn: (...args: A) => T | PromiseLike<T>,
+    ...args: A
+  ): Greenlet<unknown> extends InstanceType<C> ? Greenlet<T> : Greenlet<T> & InstanceType<C>;
+  /** Makes a greenlet of a class with a constructor of its own, and starts it. */
+  static spawn<A extends unknown[], G extends Greenlet<unknown>>(
+    this: new (...args: A) => G,
+    ...args: A
+  ): G;
+  static spawn(this: new (...args: unknown[]) => Greenlet<unknown>, ...args: unknown[]): unknown {
+    const greenlet = new this(...args);
+    greenlet.start();
+    return greenlet;
+  }
+
+  /**
+   * {@link Greenlet.spawn} that starts it in `ms` milliseconds; see {@link Greenlet.startLater}. gevent's
+   * `spawn_later`.
+   *
+   * @throws {TypeError} When `ms` is not a number; and what the constructor throws.
+   *
+   * @example
+   * ```ts
+   * import { Greenlet } from "@gevent/deno";
+   *
+   * const g = Greenlet.spawnLater(1, (name: string) => `Hello, ${name}!`, "gevent");
+   * console.assert(await g.get() === "Hello, gevent!");
+   * ```
+   */
+  static spawnLater<T, A extends unknown[], C extends typeof Greenlet>(
+    this: C,
+    ms: number,
+    fn: (...args: A) => T | PromiseLike<T>,
+    ...args: A
+  ): Greenlet<unknown> extends InstanceType<C> ? Greenlet<T> : Greenlet<T> & InstanceType<C>;
+  /** Makes a greenlet of a class with a constructor of its own, and starts it later. */
+  static spawnLater<A extends unknown[], G extends Greenlet<unknown>>(
+    this: new (...args: A) => G,
+    ms: number,
+    ...args: A
+  ): G;
+  static spawnLater(
+    this: new (...args: unknown[]) => Greenlet<unknown>,
+    ms: number,
+    ...args: unknown[]
+  ): unknown {
+    const greenlet = new this(...args);
+    greenlet.startLater(ms);
+    return greenlet;
   }
 
   /** Has a function called, in the hub, with each greenlet that is started from now on; adding it twice is once. */
@@ -359,13 +500,13 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    */
   async get(options: GetOptions = {}): Promise<T> {
     if (!this.ready) {
-      if (options.block === false) throw new Timeout(0);
+      if (options?.block === false) throw new Timeout(0);
       await this.#join(options, GET);
     } else {
       const refused = checkpoint(options);
       if (refused !== undefined) await refused;
     }
-    if (!this.successful) throw this.#outcome;
+    if (!this.successful) throw this.exception;
     return this.#outcome as T;
   }
 
@@ -381,13 +522,13 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    * @throws {GreenletExit} In a greenlet that kills itself.
    */
   kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
-    const { block = true, persistent = false } = options;
     try {
-      this.#kill(exception, persistent);
+      requireWaitOptions(options);
+      this.#kill(exception, options.persistent ?? false);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (!block || this.#status === "done") return Promise.resolve();
+    if (options.block === false || this.#status === "done") return Promise.resolve();
     return this.join(options);
   }
 
@@ -396,8 +537,9 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    *
    * @throws {TypeError} When this is the main greenlet.
    */
-  throw(exception?: unknown, { persistent = false }: Pick<KillOptions, "persistent"> = {}): void {
-    this.#kill(exception, persistent);
+  throw(exception?: unknown, options: Pick<KillOptions, "persistent"> = {}): void {
+    requireOptions(options);
+    this.#kill(exception, options.persistent ?? false);
   }
 
   /**
@@ -427,6 +569,19 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   /** Takes back what was given to `link`, `linkValue`, `linkException` or `rawlink`, even while links are called. */
   unlink(target: LinkTarget<T> | ((greenlet: this) => void)): void {
     this.#links?.unlink(target);
+  }
+
+  /**
+   * Takes back everything that was given to `link`, `linkValue`, `linkException` and `rawlink`: gevent's `unlink_all`.
+   * Those who join it, wait for it, or have it in a group are told of its end all the same.
+   */
+  unlinkAll(): void {
+    this.#links?.clear();
+  }
+
+  /** Whether anything is linked that {@link Greenlet.unlinkAll} would take back; gevent's `has_links`. */
+  get hasLinks(): boolean {
+    return this.#links?.linked ?? false;
   }
 
   /** Called once with the error that has ended it; tells the hub, unless a subclass knows somebody better. */
@@ -491,7 +646,11 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       const result = this.run();
       // Not awaited: for the hundreds of thousands that are parked, the frame of an async function is a lot.
       if (isThenable(result)) {
-        result.then((value) => this.#end("value", value), (error) => this.#fail(error));
+        const scope = this.#scope!;
+        scope.tail = scope.follow(result).then(
+          (value) => this.#end("value", value),
+          (error) => this.#fail(error),
+        );
       } else this.#end("value", result);
     } catch (error) {
       this.#fail(error);
@@ -553,7 +712,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   /** Whatever a subclass makes of it, those who wait for the end must be told of that. */
   #report(error: unknown): void {
     try {
-      this.report(error);
+      hub.reportFailure(this, this.report(error) as unknown);
     } catch (failure) {
       hub.handleError(this, failure);
     }
@@ -562,19 +721,25 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
   #join(options: WaitOptions | undefined, kind: WaitKind<void>): Promise<void> {
     return parkWait(
       (wait) => {
-        const link = this.#addLink(() => wait.resume(undefined));
-        return () => this.#links!.delete(link);
+        const watch = this.#watchEnd(() => wait.resume(undefined));
+        return () => this.#links!.delete(watch);
       },
       options,
       kind,
     );
   }
 
-  #addLink(call: (greenlet: this) => void, given: unknown = call): Link<Greenlet<unknown>> {
+  #addLink(call: (greenlet: this) => void, given: unknown = call): void {
     this.#links ??= new Links<Greenlet<unknown>>(this);
-    const link = this.#links.add(call as (greenlet: Greenlet<unknown>) => void, given);
+    this.#links.add(call as (greenlet: Greenlet<unknown>) => void, given);
     if (this.#status === "done") this.#links.notify();
-    return link;
+  }
+
+  #watchEnd(call: (greenlet: Greenlet<unknown>) => void): EndWatch {
+    this.#links ??= new Links<Greenlet<unknown>>(this);
+    const watch = this.#links.addInternal(call);
+    if (this.#status === "done") this.#links.notify();
+    return watch;
   }
 
   #linkSpawning(target: LinkTarget<T>, wanted: () => boolean): void {
@@ -587,6 +752,14 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       else target.setFrom(this);
     }, target);
   }
+}
+
+/** Refuses what is not a greenlet. */
+export function requireGreenlet(value: unknown): void {
+  if (value instanceof Greenlet) return;
+  throw new TypeError(
+    `Cannot use 'greenlet' as it must be a Greenlet: received ${Deno.inspect(value)}`,
+  );
 }
 
 function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {

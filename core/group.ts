@@ -4,19 +4,21 @@
  * @module
  */
 
-import {
-  firstMembership,
-  Greenlet,
-  type KillOptions,
-  type Membership,
-  setFirstMembership,
-} from "./greenlet.ts";
-import { imap, type ImapOptions, imapUnordered, type Items } from "./imap.ts";
+import { GroupMembership } from "./_group_membership.ts";
+import { requireFunction, requireIterable, requireOptions } from "./arguments.ts";
+import { Greenlet, type GreenletClass, type KillOptions, requireGreenlet } from "./greenlet.ts";
+import { imap, type ImapOptions, imapUnordered, type Items, requireItems } from "./imap.ts";
 import { joinAll } from "./join.ts";
-import { LinkedList, type ListNode } from "./linked_list.ts";
-import { requireFunction } from "./links.ts";
+import { LinkedList } from "./linked_list.ts";
 import { getCurrent } from "./spawn.ts";
-import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "./suspend.ts";
+import {
+  checkpoint,
+  completed,
+  countDown,
+  parkWait,
+  requireWaitOptions,
+  type WaitOptions,
+} from "./suspend.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
 
@@ -24,6 +26,26 @@ const JOIN: WaitKind<boolean> = {
   name: "Group.join",
   expired: (waiter) => void waiter.resume(false),
 };
+
+/**
+ * What the constructors of `Group` and `Pool` take besides members and size.
+ *
+ * @example
+ * ```ts
+ * import { Greenlet, type GroupOptions, Pool } from "@gevent/deno";
+ *
+ * class Job<T> extends Greenlet<T> {
+ *   readonly since = Date.now();
+ * }
+ * const options: GroupOptions = { greenletClass: Job };
+ * const pool = new Pool(2, options);
+ * console.assert(await pool.spawn(() => {}) instanceof Job);
+ * ```
+ */
+export interface GroupOptions {
+  /** Of which class the greenlets are that it makes; {@link Greenlet} by default. gevent's `greenlet_class`. */
+  readonly greenletClass?: GreenletClass;
+}
 
 /**
  * What `Group.join` takes.
@@ -60,12 +82,21 @@ export interface GroupJoinOptions extends WaitOptions {
  * ```
  */
 export class Group implements AsyncDisposable {
+  /** Of which class the greenlets are that `spawn`, `apply`, `map` and the like make; gevent's `greenlet_class`. */
+  readonly greenletClass: GreenletClass;
   readonly #members: LinkedList<Greenlet<unknown>> = new LinkedList();
   readonly #joiners: WaitQueue<boolean> = new WaitQueue();
   readonly #onEnd = (greenlet: Greenlet<unknown>): void => this.discard(greenlet);
 
-  /** Starts with these members. */
-  constructor(greenlets: Iterable<Greenlet<unknown>> = []) {
+  /**
+   * Starts with these members.
+   *
+   * @throws {TypeError} When one of them is not a greenlet, or `greenletClass` is not a class of greenlets.
+   */
+  constructor(greenlets: Iterable<Greenlet<unknown>> = [], options: GroupOptions = {}) {
+    requireIterable(greenlets, "greenlets");
+    requireOptions(options);
+    this.greenletClass = requireGreenletClass(options.greenletClass ?? Greenlet);
     for (const greenlet of greenlets) this.track(greenlet);
   }
 
@@ -76,7 +107,7 @@ export class Group implements AsyncDisposable {
 
   /** Whether a greenlet is a member. */
   has(greenlet: Greenlet<unknown>): boolean {
-    return this.#membershipOf(greenlet) !== undefined;
+    return greenlet instanceof Greenlet && GroupMembership.of(greenlet, this) !== undefined;
   }
 
   /** The members, in the order in which they came in. */
@@ -101,11 +132,11 @@ export class Group implements AsyncDisposable {
 
   /** Forgets a greenlet, which goes on running. */
   discard(greenlet: Greenlet<unknown>): void {
-    const membership = this.#membershipOf(greenlet);
+    requireGreenlet(greenlet);
+    const membership = GroupMembership.of(greenlet, this);
     if (membership === undefined) return;
     this.#members.remove(membership.place);
-    forget(greenlet, membership);
-    greenlet.unlink(this.#onEnd);
+    membership.end();
     this.released();
     if (this.#members.size === 0) this.#joiners.resumeAll(true);
   }
@@ -118,6 +149,7 @@ export class Group implements AsyncDisposable {
 
   /** Adds a greenlet and starts it if that is possible without waiting; says whether it was. */
   tryStart(greenlet: Greenlet<unknown>): boolean {
+    requireGreenlet(greenlet);
     if (this.full) return false;
     this.track(greenlet);
     greenlet.start();
@@ -128,6 +160,9 @@ export class Group implements AsyncDisposable {
    * Runs a function in a new member and returns that; a full pool waits for a free slot first. Nothing is started when
    * that wait is interrupted.
    *
+   * All further arguments are the function's. To give that wait a time limit or a signal, make the greenlet yourself:
+   * `pool.start(new Greenlet(fn, ...args), { timeout, signal })`.
+   *
    * @throws {TypeError} When `fn` is not a function.
    */
   async spawn<T, A extends unknown[]>(
@@ -135,7 +170,7 @@ export class Group implements AsyncDisposable {
     ...args: A
   ): Promise<Greenlet<T>> {
     requireFunction(fn, "fn");
-    const greenlet = new Greenlet<T>(fn, ...args);
+    const greenlet = new this.greenletClass<T>(fn, ...args);
     await this.start(greenlet);
     return greenlet;
   }
@@ -165,6 +200,7 @@ export class Group implements AsyncDisposable {
    * waits. Gives up quietly after `options.timeout`.
    */
   async kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
+    requireWaitOptions(options);
     const remaining = countDown(options.timeout);
     while (this.#members.size > 0) {
       const members = [...this.#members];
@@ -183,7 +219,9 @@ export class Group implements AsyncDisposable {
     exception?: unknown,
     options?: Pick<KillOptions, "persistent">,
   ): void {
-    const membership = this.#membershipOf(greenlet);
+    requireGreenlet(greenlet);
+    requireOptions(options);
+    const membership = GroupMembership.of(greenlet, this);
     if (membership === undefined || membership.dying) return;
     membership.dying = true;
     greenlet.throw(exception, options);
@@ -192,6 +230,12 @@ export class Group implements AsyncDisposable {
   /**
    * Runs a function in a member and returns its result. Called by a member of this very group it runs in place, so that
    * a pool of one cannot block itself.
+   *
+   * All further arguments are the function's. For a time limit put a `withTimeout` around it; when that, or a kill,
+   * ends the wait, the member goes on. One that is to end with the wait: `map` over a single item, which takes
+   * `timeout` and `signal`.
+   *
+   * @throws {TypeError} When `fn` is not a function.
    */
   async apply<T, A extends unknown[]>(
     fn: (...args: A) => T | PromiseLike<T>,
@@ -211,20 +255,26 @@ export class Group implements AsyncDisposable {
     requireFunction(fn, "fn");
     const greenlet = this.full
       ? new Greenlet<T>(async () => await this.apply(fn, ...args))
-      : new Greenlet<T>(fn, ...args);
+      : new this.greenletClass<T>(fn, ...args);
     if (!this.full) this.track(greenlet);
     greenlet.start();
     return greenlet;
   }
 
   /**
-   * Runs a function for every item, each in a member, and returns the results in the order of the items.
+   * Runs a function for every item, each in a member, and returns the results in the order of the items. Whatever ends
+   * it early kills what still runs for it.
    *
    * @throws The error of the first item, in that order, whose call failed; or the error of the iterable.
+   * @throws {Timeout} When not all results are there within `options.timeout`.
    */
-  async map<I, T>(fn: (item: I) => T | PromiseLike<T>, items: Items<I>): Promise<T[]> {
+  async map<I, T>(
+    fn: (item: I) => T | PromiseLike<T>,
+    items: Items<I>,
+    options?: WaitOptions,
+  ): Promise<T[]> {
     const results: T[] = [];
-    const iterator = imap(this, fn, items);
+    const iterator = imap(this, fn, items, options);
     try {
       for await (const result of iterator) results.push(result);
     } finally {
@@ -233,10 +283,21 @@ export class Group implements AsyncDisposable {
     return results;
   }
 
-  /** {@link Group.map} in the background: returns a greenlet for the list at once. */
-  mapAsync<I, T>(fn: (item: I) => T | PromiseLike<T>, items: Items<I>): Greenlet<T[]> {
+  /**
+   * {@link Group.map} in the background: returns a greenlet for the list at once. The time for `options.timeout` begins
+   * when that greenlet runs; it ends with the `Timeout`.
+   *
+   * @throws {TypeError} When `fn` is not a function, or `items` not iterable.
+   */
+  mapAsync<I, T>(
+    fn: (item: I) => T | PromiseLike<T>,
+    items: Items<I>,
+    options?: WaitOptions,
+  ): Greenlet<T[]> {
     requireFunction(fn, "fn");
-    const greenlet = new Greenlet<T[]>(() => this.map(fn, items));
+    requireItems(items);
+    requireWaitOptions(options);
+    const greenlet = new Greenlet<T[]>(() => this.map(fn, items, options));
     greenlet.start();
     return greenlet;
   }
@@ -246,7 +307,14 @@ export class Group implements AsyncDisposable {
    *
    * It begins when the first result is asked for. The error of a call is thrown in its place, and the iteration may be
    * continued with `next`; that of the iterable comes after the results before it. `options.maxsize` limits how many
-   * finished results are kept for a slow reader. Leaving the loop kills what is still running for it.
+   * finished results are kept for a slow reader. Leaving the loop kills what is still running for it. So does a kill of
+   * the greenlet that waits for a result, unless others read from it, too; after a `Timeout` of its own it may go on.
+   *
+   * `options.timeout` is for all results together, from when the first one is asked for: where `next` would have to
+   * wait for longer it throws, kills what still runs, and the iteration is over. `options.signal` does the same.
+   *
+   * @throws {TypeError} When `fn` is not a function, or `items` not iterable.
+   * @throws {RangeError} When `maxsize` is not a positive integer.
    */
   imap<I, T>(
     fn: (item: I) => T | PromiseLike<T>,
@@ -272,48 +340,21 @@ export class Group implements AsyncDisposable {
 
   /** Makes a greenlet a member without waiting for a slot; says whether it was not one before. */
   protected track(greenlet: Greenlet<unknown>): boolean {
-    if (!(greenlet instanceof Greenlet)) {
-      throw new TypeError(
-        `Cannot add to a group what is not a greenlet: received ${Deno.inspect(greenlet)}`,
-      );
-    }
+    requireGreenlet(greenlet);
     if (this.has(greenlet)) return false;
-    new GroupMembership(this, greenlet, this.#members.add(greenlet));
-    greenlet.rawlink(this.#onEnd);
+    new GroupMembership(this, greenlet, this.#members.add(greenlet), this.#onEnd);
     return true;
   }
 
   /** Called after a member has left. */
   protected released(): void {}
-
-  #membershipOf(greenlet: Greenlet<unknown>): GroupMembership | undefined {
-    let membership = firstMembership(greenlet);
-    while (membership !== undefined && membership.group !== this) membership = membership.next;
-    return membership as GroupMembership | undefined;
-  }
 }
 
-/** That a greenlet is in a group; kept with the greenlet, so that asking costs no table. */
-class GroupMembership implements Membership {
-  readonly group: Group;
-  readonly place: ListNode<Greenlet<unknown>>;
-  next: Membership | undefined;
-  /** Whether the group has killed it. */
-  dying = false;
-
-  constructor(group: Group, greenlet: Greenlet<unknown>, place: ListNode<Greenlet<unknown>>) {
-    this.group = group;
-    this.place = place;
-    this.next = firstMembership(greenlet);
-    setFirstMembership(greenlet, this);
-  }
-}
-
-/** Takes a membership out of the chain of its greenlet. */
-function forget(greenlet: Greenlet<unknown>, membership: Membership): void {
-  const first = firstMembership(greenlet);
-  if (first === membership) return setFirstMembership(greenlet, membership.next);
-  let before = first;
-  while (before !== undefined && before.next !== membership) before = before.next;
-  if (before !== undefined) before.next = membership.next;
+function requireGreenletClass(value: GreenletClass): GreenletClass {
+  if (value === Greenlet || value?.prototype instanceof Greenlet) return value;
+  throw new TypeError(
+    `Cannot create a group as 'greenletClass' must be a class of greenlets: received ${
+      Deno.inspect(value)
+    }`,
+  );
 }

@@ -4,17 +4,28 @@
  * @module
  */
 
+import { requireCount, requireFunction } from "./arguments.ts";
 import { Deque } from "./deque.ts";
-import { GreenletExit } from "./errors.ts";
-import { Greenlet } from "./greenlet.ts";
+import { GreenletExit, Interrupt } from "./errors.ts";
+import { Greenlet, killerOf, watchEnd } from "./greenlet.ts";
 import type { Group } from "./group.ts";
-import { requireFunction } from "./links.ts";
-import { checkpoint, parkWait } from "./suspend.ts";
+import { getCurrent } from "./spawn.ts";
+import {
+  checkpoint,
+  countDown,
+  parkWait,
+  requireWaitOptions,
+  type WaitOptions,
+} from "./suspend.ts";
+import { Timeout } from "./timeout.ts";
 import { each } from "./until.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
 
-const NEXT: WaitKind<void> = { name: "imap, for a result" };
+const NEXT: WaitKind<boolean> = {
+  name: "imap, for a result",
+  expired: (waiter) => void waiter.resume(false),
+};
 const ROOM: WaitKind<void> = { name: "imap, for the reader" };
 
 /**
@@ -41,7 +52,7 @@ export type Items<I> = Iterable<I> | AsyncIterable<I>;
  * for await (const n of new Group().imap((n: number) => n, [1, 2], options)) console.assert(n > 0);
  * ```
  */
-export interface ImapOptions {
+export interface ImapOptions extends WaitOptions {
   /** How many results may be finished and not yet read; unlimited by default. */
   readonly maxsize?: number;
 }
@@ -78,13 +89,18 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
   readonly #fn: (item: I) => T | PromiseLike<T>;
   readonly #items: Items<I>;
   readonly #maxsize: number;
+  readonly #limit: WaitOptions;
   readonly #ordered: boolean;
   readonly #calls = new Set<Greenlet<T>>();
   readonly #finished = new Deque<Result<T>>();
   readonly #early = new Map<number, Result<T>>();
-  readonly #reader = new WaitQueue<void>();
+  readonly #reader = new WaitQueue<boolean>();
   readonly #feederWait = new WaitQueue<void>();
+  /** Who has asked for a result. */
+  readonly #readers = new Set<Greenlet>();
   #feeder: Greenlet<void> | undefined;
+  /** What is left of the time limit. */
+  #remaining: () => WaitOptions["timeout"] = () => undefined;
   /** Items taken from the iterable, and results given to the reader; the difference is what may pile up. */
   #begun = 0;
   #read = 0;
@@ -99,35 +115,53 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     ordered: boolean,
   ) {
     requireFunction(fn, "fn");
-    const maxsize = options?.maxsize ?? Infinity;
-    if (maxsize !== Infinity && !(Number.isInteger(maxsize) && maxsize > 0)) {
-      throw new RangeError(
-        `Cannot map as 'maxsize' must be a positive integer: received ${maxsize}`,
-      );
-    }
-    if (typeof (items as Iterable<I>)?.[Symbol.iterator] !== "function") {
-      if (typeof (items as AsyncIterable<I>)?.[Symbol.asyncIterator] !== "function") {
-        throw new TypeError(
-          `Cannot map over what is not iterable: received ${Deno.inspect(items)}`,
-        );
-      }
-    }
+    requireItems(items);
+    requireWaitOptions(options);
+    const { maxsize = Infinity } = options ?? {};
+    if (maxsize !== Infinity) requireCount(maxsize, "maxsize", 1);
     this.#group = group;
     this.#fn = fn;
     this.#items = items;
     this.#maxsize = maxsize;
+    this.#limit = options ?? {};
     this.#ordered = ordered;
   }
 
   async next(): Promise<IteratorResult<T>> {
-    const refused = checkpoint();
+    const reader = getCurrent();
+    this.#readers.add(reader);
+    try {
+      return await this.#next();
+    } catch (error) {
+      // For good, unlike the wait of a reader who may come again: a loop that ends here calls no `return`.
+      if (this.#limit.signal?.aborted || this.#isLeftBy(reader, error)) this.#close();
+      throw error;
+    }
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.#close();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #next(): Promise<IteratorResult<T>> {
+    const refused = checkpoint(this.#limit);
     if (refused !== undefined) await refused;
     if (this.#feeder === undefined && !this.#closed) {
+      this.#remaining = countDown(this.#limit.timeout);
       this.#feeder = new Greenlet(() => this.#feed());
       this.#feeder.start();
     }
     for (;;) {
-      const result = this.#take();
+      const result = this.#closed ? undefined : this.#take();
       if (result !== undefined) {
         this.#read++;
         this.#feederWait.resumeFirst(undefined);
@@ -141,24 +175,34 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
         if (failure !== undefined) throw failure.error;
         return { done: true, value: undefined };
       }
-      await parkWait<void>((wait) => this.#reader.add(wait), undefined, NEXT);
+      const inTime = await parkWait<boolean>(
+        (wait) => this.#reader.add(wait),
+        { timeout: this.#remaining(), signal: this.#limit.signal },
+        NEXT,
+      );
+      if (!inTime) {
+        this.#close();
+        const { timeout } = this.#limit;
+        throw timeout instanceof Timeout ? timeout.raised : new Timeout(timeout);
+      }
     }
   }
 
-  async return(): Promise<IteratorResult<T>> {
+  /** Whether this error ends a reader rather than its wait, and nobody else has begun to read. */
+  #isLeftBy(reader: Greenlet, error: unknown): boolean {
+    const killer = killerOf(reader);
+    const isKilled = killer !== undefined && error === killer;
+    if (!isKilled && (!(error instanceof Interrupt) || error instanceof Timeout)) return false;
+    this.#readers.delete(reader);
+    for (const other of this.#readers) if (other.dead) this.#readers.delete(other);
+    return this.#readers.size === 0;
+  }
+
+  #close(): void {
     this.#closed = true;
     this.#feeder?.throw();
     for (const call of this.#calls) call.throw();
-    this.#reader.resumeAll(undefined);
-    return await Promise.resolve({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
+    this.#reader.resumeAll(true);
   }
 
   #take(): Result<T> | undefined {
@@ -170,7 +214,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
 
   async #feed(): Promise<void> {
     try {
-      if (Symbol.asyncIterator in (this.#items as AsyncIterable<I>)) {
+      if (isIterable(this.#items, Symbol.asyncIterator)) {
         for await (const item of each(this.#items as AsyncIterable<I>)) await this.#begin(item);
       } else {
         for (const item of this.#items as Iterable<I>) await this.#begin(item);
@@ -179,7 +223,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     } catch (error) {
       this.#last = this.#closed ? {} : { failure: { error } };
     } finally {
-      this.#reader.resumeAll(undefined);
+      this.#reader.resumeAll(true);
     }
   }
 
@@ -187,7 +231,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     while (this.#begun - this.#read >= this.#maxsize) {
       await parkWait<void>((wait) => this.#feederWait.add(wait), undefined, ROOM);
     }
-    const call = new Greenlet<T>(this.#fn, item);
+    const call = new this.#group.greenletClass<T>(this.#fn, item);
     await this.#group.add(call);
     if (this.#closed) {
       this.#group.discard(call);
@@ -195,7 +239,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     }
     const index = this.#begun++;
     this.#calls.add(call);
-    call.rawlink(() => this.#finish(call, index));
+    watchEnd(call, () => this.#finish(call, index));
     call.start();
   }
 
@@ -208,6 +252,16 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     if (this.#ordered) this.#early.set(index, result);
     else this.#finished.push(result);
     // Not only the first of several readers: this need not be the result that is next in order.
-    this.#reader.resumeAll(undefined);
+    this.#reader.resumeAll(true);
   }
+}
+
+/** Refuses what cannot be mapped over. */
+export function requireItems(items: unknown): void {
+  if (isIterable(items, Symbol.iterator) || isIterable(items, Symbol.asyncIterator)) return;
+  throw new TypeError(`Cannot map over what is not iterable: received ${Deno.inspect(items)}`);
+}
+
+function isIterable(items: unknown, by: symbol): boolean {
+  return typeof (items as Record<symbol, unknown> | null | undefined)?.[by] === "function";
 }

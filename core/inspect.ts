@@ -4,8 +4,22 @@
  * @module
  */
 
+import { requireOptions } from "./arguments.ts";
 import { type Greenlet, localsOf, mainGreenlet, scopeOf } from "./greenlet.ts";
 import { hub } from "./scheduler.ts";
+
+/** How many levels of a tree are indented. */
+const MOST_INDENTED = 20;
+
+/** A tree within another one that is still to be drawn. */
+interface Place {
+  readonly tree: GreenletTree;
+  readonly level: number;
+  /** What stands to the left of its branch. */
+  readonly column: string;
+  /** Whether the branches of its column end here. */
+  readonly isLast: boolean;
+}
 
 /**
  * What `GreenletTree.format` takes.
@@ -52,43 +66,53 @@ export class GreenletTree {
 
   /** The tree of this moment, with the main program as its root. */
   static current(): GreenletTree {
-    const startedBy = new Map<Greenlet, Greenlet[]>();
     const alive = [...hub.live] as Greenlet[];
+    const startedBy = new Map<Greenlet, GreenletTree[]>([[mainGreenlet, []]]);
+    for (const greenlet of alive) startedBy.set(greenlet, []);
     for (const greenlet of alive) {
-      const parent = greenlet.parent;
-      const root = parent === undefined || parent.dead ? mainGreenlet : parent;
-      const siblings = startedBy.get(root);
-      if (siblings === undefined) startedBy.set(root, [greenlet]);
-      else siblings.push(greenlet);
+      const siblings = startedBy.get(greenlet.parent ?? mainGreenlet) ??
+        startedBy.get(mainGreenlet)!;
+      siblings.push(new GreenletTree(greenlet, startedBy.get(greenlet)!));
     }
-    const grow = (greenlet: Greenlet): GreenletTree =>
-      new GreenletTree(greenlet, (startedBy.get(greenlet) ?? []).map(grow));
-    return grow(mainGreenlet);
+    return new GreenletTree(mainGreenlet, startedBy.get(mainGreenlet)!);
   }
 
-  /** The tree as text, drawn with ` +--- ` as gevent draws it. */
+  /**
+   * The tree as text, drawn with ` +--- ` as gevent draws it. Those that are more than 20 levels down are not indented any
+   * further, or the text would grow with the square of the depth; they tell their level, as in ` +--- [21] <Greenlet "x">`.
+   */
   format(options: FormatOptions = {}): string {
-    return this.#lines(options.details ?? true).join("\n");
+    requireOptions(options);
+    const details = options.details ?? true;
+    const lines: string[] = [];
+    // By hand rather than by recursion: a chain of greenlets may be longer than the stack is deep.
+    const left: Place[] = [{ tree: this, level: 0, column: "", isLast: true }];
+    for (let place = left.pop(); place !== undefined; place = left.pop()) {
+      const { tree: { greenlet, children }, level, column, isLast } = place;
+      const isRoot = level === 0;
+      const number = level > MOST_INDENTED ? `[${level}] ` : "";
+      lines.push(isRoot ? String(greenlet) : `${column} +--- ${number}${greenlet}`);
+      const indent = isRoot ? "" : column + (isLast ? "      " : " |    ");
+      const isFlat = level >= MOST_INDENTED;
+      const margin = children.length > 0 && !isFlat ? " |  " : "    ";
+      if (details) {
+        for (const line of describe(greenlet)) lines.push(`${indent}${margin}${line}`);
+      }
+      for (let index = children.length - 1; index >= 0; index--) {
+        left.push({
+          tree: children[index]!,
+          level: level + 1,
+          column: isFlat ? column : indent,
+          isLast: isFlat ? isLast : index === children.length - 1,
+        });
+      }
+    }
+    return lines.join("\n");
   }
 
   /** {@link GreenletTree.format} with all details. */
   toString(): string {
     return this.format();
-  }
-
-  #lines(details: boolean): string[] {
-    const lines = [String(this.greenlet)];
-    const more = this.children.length > 0;
-    if (details) {
-      for (const line of describe(this.greenlet)) lines.push(`${more ? " |" : "  "}  ${line}`);
-    }
-    this.children.forEach((child, index) => {
-      const last = index === this.children.length - 1;
-      child.#lines(details).forEach((line, at) => {
-        lines.push(`${at === 0 ? " +--- " : last ? "      " : " |    "}${line}`);
-      });
-    });
-    return lines;
   }
 }
 

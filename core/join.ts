@@ -4,8 +4,22 @@
  * @module
  */
 
-import { Greenlet, type KillOptions } from "./greenlet.ts";
-import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
+import { requireCount, requireIterable } from "./arguments.ts";
+import {
+  type EndWatch,
+  type Greenlet,
+  type KillOptions,
+  requireGreenlet,
+  unwatchEnd,
+  watchEnd,
+} from "./greenlet.ts";
+import {
+  checkpoint,
+  completed,
+  parkWait,
+  requireWaitOptions,
+  type WaitOptions,
+} from "./suspend.ts";
 import { Timeout } from "./timeout.ts";
 import type { WaitKind } from "./waiter.ts";
 
@@ -35,6 +49,8 @@ export interface JoinAllOptions extends WaitOptions {
  * After `options.timeout` it returns the ones that made it. A greenlet given twice is returned twice.
  *
  * @throws The first error of a greenlet, with `raiseError`.
+ * @throws {TypeError} When `greenlets` is not an iterable of greenlets.
+ * @throws {RangeError} When `count` is negative or not an integer.
  *
  * @example
  * ```ts
@@ -49,7 +65,10 @@ export async function joinAll<G extends Greenlet<unknown>>(
   greenlets: Iterable<G>,
   options: JoinAllOptions = {},
 ): Promise<G[]> {
+  requireIterable(greenlets, "greenlets");
+  requireWaitOptions(options);
   const { raiseError = false } = options;
+  if (options.count !== undefined) requireCount(options.count, "count");
   const all = [...greenlets];
   for (const greenlet of all) requireGreenlet(greenlet);
   const count = Math.min(options.count ?? all.length, all.length);
@@ -62,35 +81,38 @@ export async function joinAll<G extends Greenlet<unknown>>(
   if (ended.length >= count || failure() !== undefined) {
     await completed(undefined);
   } else {
-    let onEnd!: (greenlet: G) => void;
+    let watches: EndWatch[] = [];
     try {
       await parkWait<void>(
         (wait) => {
-          onEnd = (greenlet) => {
-            ended.push(greenlet);
+          const onEnd = (greenlet: Greenlet<unknown>): void => {
+            ended.push(greenlet as G);
             if (ended.length >= count || (raiseError && !greenlet.successful)) wait.resume();
           };
-          for (const greenlet of running) greenlet.rawlink(onEnd);
+          watches = running.map((greenlet) => watchEnd(greenlet, onEnd));
         },
         options,
         JOIN_ALL,
       );
     } finally {
-      if (ended.length < all.length) { for (const greenlet of running) greenlet.unlink(onEnd); }
+      if (ended.length < all.length) {
+        watches.forEach((watch, index) => unwatchEnd(running[index]!, watch));
+      }
     }
   }
   const failed = failure();
   if (failed !== undefined) throw failed.exception;
-  return ended.slice(0, Math.max(count, 0));
+  return ended.slice(0, count);
 }
 
 /**
- * Raises an exception in every one of the greenlets, `GreenletExit` by default, and waits until all have ended: gevent's
- * `killall`.
+ * Raises an exception in every one of the greenlets, `GreenletExit` by default, and waits until all have ended:
+ * gevent's `killall`.
  *
  * Those that have not run yet never will. Errors of the greenlets are not raised here.
  *
  * @throws {Timeout} When some are still alive after `options.timeout`; they stay so.
+ * @throws {TypeError} When `greenlets` is not an iterable of greenlets.
  *
  * @example
  * ```ts
@@ -106,18 +128,13 @@ export async function killAll(
   exception?: unknown,
   options: KillOptions = {},
 ): Promise<void> {
-  const all = [...greenlets];
+  requireIterable(greenlets, "greenlets");
+  requireWaitOptions(options);
+  const all = new Set(greenlets); // who is given twice must not be interrupted in its clean-up
   for (const greenlet of all) requireGreenlet(greenlet);
   for (const greenlet of all) greenlet.throw(exception, options); // nobody runs in between
   if (options.block === false) return;
   const ended = await joinAll(all, options);
-  if (ended.length === all.length) return;
+  if (ended.length === all.size) return;
   throw options.timeout instanceof Timeout ? options.timeout.raised : new Timeout(options.timeout);
-}
-
-function requireGreenlet(value: unknown): void {
-  if (value instanceof Greenlet) return;
-  throw new TypeError(
-    `Cannot join or kill what is not a greenlet: received ${Deno.inspect(value)}`,
-  );
 }

@@ -35,6 +35,9 @@ export interface Link<S> {
   readonly given: unknown;
 }
 
+/** In place of what a user has given: a link by which the library itself waits. */
+const INTERNAL = Symbol("internal");
+
 /** From this many links on, finding one to remove must not take longer the more there are. */
 const MANY = 8;
 
@@ -69,6 +72,26 @@ export class Links<S> implements Runnable {
     return link;
   }
 
+  /** Adds a callback of the library's own, which {@link Links.clear} leaves alone; for {@link Links.delete}. */
+  addInternal(call: (source: S) => void): Link<S> {
+    return this.add(call, INTERNAL);
+  }
+
+  /** Whether there are links that users have made. */
+  get linked(): boolean {
+    for (const link of this.#all()) {
+      if (link.given !== INTERNAL) return true;
+    }
+    return false;
+  }
+
+  /** Removes all links that users have made. */
+  clear(): void {
+    for (const link of [...this.#all()]) {
+      if (link.given !== INTERNAL) this.delete(link);
+    }
+  }
+
   /** Removes one link. */
   delete(link: Link<S>): void {
     const links = this.#links;
@@ -84,9 +107,7 @@ export class Links<S> implements Runnable {
 
   /** Removes the first link that was made for `given`. */
   unlink(given: unknown): void {
-    const links = this.#links;
-    if (links === undefined) return;
-    for (const link of links instanceof Set || Array.isArray(links) ? links : [links]) {
+    for (const link of this.#all()) {
       if (link.given === given) return this.delete(link);
     }
   }
@@ -121,16 +142,13 @@ export class Links<S> implements Runnable {
     return Array.isArray(links) ? links[0] : links;
   }
 
+  #all(): Iterable<Link<S>> {
+    const links = this.#links;
+    if (links === undefined) return [];
+    return links instanceof Set || Array.isArray(links) ? links : [links];
+  }
+
   #call(link: Link<S>): void {
     hub.runCallback(link.call as (source: unknown) => void, this.#source);
-  }
-}
-
-/** Refuses what cannot be called. */
-export function requireFunction(value: unknown, what: string): void {
-  if (typeof value !== "function") {
-    throw new TypeError(
-      `Cannot use '${what}' as it must be a function: received ${Deno.inspect(value)}`,
-    );
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import { hub } from "./scheduler.ts";
-import { countDown, parkWait, type WaitOptions } from "./suspend.ts";
+import { countDown, parkWait, requireWaitOptions, type WaitOptions } from "./suspend.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
 import {
@@ -101,7 +101,7 @@ export class Loop {
     return new IdleWatcher(this.#hooks());
   }
 
-  /** Calls back each time the process gets a signal. */
+  /** Calls back each time the process gets a signal; starting it throws a `TypeError` for one that does not exist. */
   signal(signal: Deno.Signal): SignalWatcher {
     return new SignalWatcher(this.#hooks(), signal);
   }
@@ -118,6 +118,7 @@ export class Loop {
    * {@link Loop.break} was called.
    */
   async run(options: LoopRunOptions = {}): Promise<boolean> {
+    requireWaitOptions(options);
     const runners = options.once ? this.#onceRunners : this.#runners;
     const remaining = countDown(options.timeout);
     for (;;) {

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { requireFunction } from "./arguments.ts";
 import { GreenletExit, LoopExit } from "./errors.ts";
-import { Greenlet } from "./greenlet.ts";
+import { Greenlet, watchEnd } from "./greenlet.ts";
 import { describeBlocked } from "./inspect.ts";
-import { requireFunction } from "./links.ts";
 import { hub } from "./scheduler.ts";
 
 /**
@@ -48,13 +48,13 @@ export function main<T>(fn: () => T | PromiseLike<T>): Greenlet<T> {
     },
   }));
   const onDeadEnd = (event: Event): void => {
-    if (hub.timers.size > 0 || hub.queued > 0) return; // the process is being ended from outside
+    if (hub.timers.referenced > 0 || hub.queued > 0) return; // the process is being ended from outside
     event.preventDefault(); // or the runtime ends before the error is raised
     greenlet.throw(new LoopExit(describeBlocked()));
   };
   for (const { signal, listener } of listeners) Deno.addSignalListener(signal, listener);
   addEventListener("beforeunload", onDeadEnd);
-  greenlet.rawlink(() => {
+  watchEnd(greenlet, () => {
     for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
     removeEventListener("beforeunload", onDeadEnd);
     if (hub.program === greenlet) hub.program = undefined;

@@ -18,6 +18,7 @@
  * @module
  */
 
+export { assertSwitches, type AssertSwitchesOptions, FailedToSwitch } from "./assert_switches.ts";
 export {
   BlockingMonitor,
   type BlockingMonitorOptions,
@@ -35,8 +36,15 @@ export {
   PoolFull,
   ShutDown,
 } from "./errors.ts";
-export { type GetOptions, Greenlet, type KillOptions, type LinkTarget } from "./greenlet.ts";
-export { Group, type GroupJoinOptions } from "./group.ts";
+export { green, type GreenCall, type GreenOptions, ungreen } from "./green.ts";
+export {
+  type GetOptions,
+  Greenlet,
+  type GreenletClass,
+  type KillOptions,
+  type LinkTarget,
+} from "./greenlet.ts";
+export { Group, type GroupJoinOptions, type GroupOptions } from "./group.ts";
 export { getHub, type Hub, type HubStats } from "./hub.ts";
 export type { ImapOptions, Items } from "./imap.ts";
 export { type FormatOptions, formatRunInfo, GreenletTree, printRunInfo } from "./inspect.ts";
@@ -45,11 +53,12 @@ export type { Linkable } from "./links.ts";
 export { Local, local } from "./local.ts";
 export { Loop, type LoopRunOptions } from "./loop.ts";
 export { main } from "./main.ts";
+export { MemoryMonitor, type MemoryMonitorOptions, type MemoryReport } from "./memory_monitor.ts";
 export { Pool, type PoolAddOptions } from "./pool.ts";
 export { RawGreenlet } from "./raw_greenlet.ts";
 export { shield } from "./shield.ts";
 export { onSignal, shutdown, type SignalHandler } from "./signal.ts";
-export { idle, sleep } from "./sleep.ts";
+export { idle, sleep, type SleepOptions } from "./sleep.ts";
 export { getCurrent, kill, spawn, spawnLater } from "./spawn.ts";
 export { suspend, type WaitOptions } from "./suspend.ts";
 export { TaskGroup, TaskGroupCancelled } from "./task_group.ts";

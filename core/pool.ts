@@ -6,7 +6,7 @@
 
 import { PoolFull } from "./errors.ts";
 import { Greenlet } from "./greenlet.ts";
-import { Group } from "./group.ts";
+import { Group, type GroupOptions } from "./group.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "./suspend.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
@@ -69,12 +69,15 @@ export class Pool extends Group {
    *
    * @param size How many greenlets may run at the same time; unlimited when left out or `null`.
    * @throws {RangeError} When `size` is not an integer or negative.
+   * @throws {TypeError} When `greenletClass` is not a class of greenlets.
    */
-  constructor(size?: number | null) {
-    super();
+  constructor(size?: number | null, options?: GroupOptions) {
+    super([], options);
     if (size != null && size !== Infinity && !(Number.isInteger(size) && size >= 0)) {
       throw new RangeError(
-        `Cannot create a pool as 'size' must be an integer and not negative: received ${size}`,
+        `Cannot create a pool as 'size' must be an integer and not negative: received ${
+          Deno.inspect(size)
+        }`,
       );
     }
     this.limit = size ?? Infinity;
@@ -117,7 +120,26 @@ export class Pool extends Group {
     });
   }
 
-  /** Adds a greenlet, after waiting for a free slot, and starts it; see {@link Pool.add}. */
+  /**
+   * Adds a greenlet, after waiting for a free slot, and starts it; see {@link Pool.add}. So this is the way
+   * to give the wait of {@link Pool.spawn} a limit.
+   *
+   * @throws {PoolFull} When no slot is free within `options.timeout`, or at once with `block: false`.
+   *
+   * @example
+   * ```ts
+   * import { Greenlet, Pool, PoolFull, sleep } from "@gevent/deno";
+   *
+   * const pool = new Pool(1);
+   * await pool.spawn(sleep, 60_000);
+   * try {
+   *   await pool.start(new Greenlet(sleep, 60_000), { timeout: 1 });
+   * } catch (error) {
+   *   console.assert(error instanceof PoolFull);
+   * }
+   * await pool.kill();
+   * ```
+   */
   override async start(greenlet: Greenlet<unknown>, options: PoolAddOptions = {}): Promise<void> {
     await this.add(greenlet, options);
     greenlet.start();

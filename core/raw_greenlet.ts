@@ -4,9 +4,9 @@
  * @module
  */
 
+import { requireFunction } from "./arguments.ts";
 import { GreenletExit } from "./errors.ts";
 import { Greenlet, localsOf } from "./greenlet.ts";
-import { requireFunction } from "./links.ts";
 import { hub } from "./scheduler.ts";
 import { getCurrent } from "./spawn.ts";
 import { parkWait } from "./suspend.ts";
@@ -105,7 +105,8 @@ export class RawGreenlet {
    * Hands control over, with a value, and waits until somebody hands it back; returns what they pass. Switching to one
    * that has ended goes to its parent. In a hub callback, such as that of a watcher, it hands over without waiting.
    *
-   * @throws {TypeError} When it has begun and does not wait in `switch` or `throw`, but for something else.
+   * @throws {TypeError} When it has begun and does not wait in `switch` or `throw`, but for something else; and when the
+   * caller has handed control over already, in a call side by side with this one, and so has none to hand over.
    */
   switch(value?: unknown): Promise<unknown> {
     return this.#enter({ value });
@@ -134,6 +135,12 @@ export class RawGreenlet {
     const from = RawGreenlet.getCurrent();
     return parkWait<unknown>(
       (wait) => {
+        if (from.#wait !== undefined) {
+          throw new TypeError(
+            "Cannot switch to a greenlet as the caller waits in another switch already",
+            "error" in delivery ? { cause: delivery.error } : {},
+          );
+        }
         from.#wait = wait;
         if (!this.#deliver(delivery)) {
           from.#wait = undefined;

@@ -14,8 +14,11 @@
  * @module
  */
 
+import { RaisedErrors } from "./_raised_errors.ts";
+import { requirePositive } from "./arguments.ts";
 import { type Clock, ioTurn, nextTurn, SystemClock } from "./clock.ts";
 import { Deque } from "./deque.ts";
+import { BlockingSwitchOutError } from "./errors.ts";
 import type { Hub, HubStats } from "./hub.ts";
 import { LinkedList } from "./linked_list.ts";
 import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
@@ -24,6 +27,18 @@ import { type Timer, TimerHeap, type TimerTarget } from "./timer_heap.ts";
 export interface Runnable {
   /** Called by the hub when its turn has come; must not throw. */
   run(): void;
+}
+
+/** Knows the awaits of promises from elsewhere; scopes are `core/scope.ts`'s. */
+export interface AwaitObserver {
+  /** Raises an error at the innermost awaits of what runs in a scope, save waits of the library; says whether it could. */
+  interrupt(scope: object, error: unknown): "raised" | "later" | "elsewhere";
+  /** A wait of the library has begun; its promise, or the function that resolves that. It is forgotten if `undefined`. */
+  onWait(promise: object, wait: object | undefined): void;
+  /** Whether the function of a scope awaits such a wait, in the end. */
+  reaches(scope: object, wait: object): boolean;
+  /** What the function of a scope awaits, from the outside in. */
+  chain(scope: object): string[];
 }
 
 /** A parked call of `idle`. */
@@ -39,6 +54,12 @@ const PATIENCE = 16;
 
 /** Bounds for the number of entries run between two looks at the time. */
 const MOST_UNCHECKED = 256;
+
+/**
+ * How many entries are run between two turns of the event loop where the clock is not the real one: it must not depend
+ * on how fast the machine is. As many as keep what the turns cost, some 60 µs each, to a few percent.
+ */
+const ENTRIES_PER_TURN = 4096;
 
 // The heap of free ids is a timer heap that is never fired: it wants the same order.
 const NOBODY: TimerTarget = { fire() {} };
@@ -66,11 +87,17 @@ export class Scheduler implements Hub {
   watchdog: ((scope: object | null) => void) | null = null;
   /** Chooses who is next, for those who look for programs that depend on the order; else first come, first served. */
   pick: ((queued: number) => number) | null = null;
+  /** Notes the greenlets whose error somebody has asked for, for those who want to know which nobody did. */
+  errorsTaken: WeakSet<object> | null = null;
+  /** Finds where greenlets wait for promises from elsewhere, while that is observed. */
+  awaits: AwaitObserver | null = null;
   /** Whether a hub callback is on the stack: blocking is impossible there. */
   inCallback = false;
   /** Who wants to be told, once, when there is nothing else to do. */
   readonly idlers: Set<Idler> = new Set();
   #clock: Clock = new SystemClock();
+  /** Whether real time decides when greenlets have had theirs; else their number does, so that each run is the same. */
+  #inRealTime = true;
   #timers = new TimerHeap();
   #queue = new Deque<Runnable>();
   #asleep = false;
@@ -83,7 +110,7 @@ export class Scheduler implements Hub {
   #completions = 0;
   #freeIds = new TimerHeap();
   #nextId = 0;
-  #interrupts: WeakSet<object> | undefined;
+  #raised: RaisedErrors | undefined;
   #order = 0;
   #entries = 0;
   #timersFired = 0;
@@ -101,9 +128,7 @@ export class Scheduler implements Hub {
   }
 
   set switchInterval(ms: number) {
-    if (!(ms > 0)) {
-      throw new RangeError(`Cannot set the switch interval: ms must be positive, received ${ms}`);
-    }
+    requirePositive(ms, "switchInterval");
     this.#switchInterval = ms;
   }
 
@@ -150,12 +175,12 @@ export class Scheduler implements Hub {
     this.enqueue({ run: () => this.runCallback(callback) });
   }
 
-  /** Calls a function as a hub callback: it cannot block, and its error is reported. */
-  runCallback<T>(callback: (argument: T) => void, argument?: T): void {
+  /** Calls a function as a hub callback: it cannot block, and its error is reported, also if it is an async function. */
+  runCallback<T>(callback: (argument: T) => unknown, argument?: T): void {
     const outer = this.inCallback;
     this.inCallback = true;
     try {
-      callback(argument as T);
+      this.reportFailure(callback, callback(argument as T));
     } catch (error) {
       this.handleError(callback, error);
     } finally {
@@ -163,10 +188,21 @@ export class Scheduler implements Hub {
     }
   }
 
-  /** Starts a timer that fires `target` in `ms` milliseconds. */
-  addTimer(ms: number, target: TimerTarget, priority = 0): Timer {
-    const timer = this.#timers.add(this.#clock.now() + Math.max(ms, 0), target, priority);
-    if (this.#asleep && timer.index === 0) this.wake();
+  /**
+   * Reports what a promise is rejected with that nobody else will await: what a callback has returned that was not
+   * expected to return one. Not for every thenable: asking some, such as a query to a database, is what starts them.
+   */
+  reportFailure(context: unknown, returned: unknown): void {
+    if (returned instanceof Promise) {
+      returned.then(undefined, (error) => this.handleError(context, error));
+    }
+  }
+
+  /** Starts a timer that fires `target` in `ms` milliseconds; without `ref` the process does not live on for it. */
+  addTimer(ms: number, target: TimerTarget, priority = 0, ref = true): Timer {
+    const timer = this.#timers.add(this.#clock.now() + Math.max(ms, 0), target, priority, ref);
+    const isFirstToCount = ref && this.#timers.referenced === 1;
+    if (this.#asleep && (timer.index === 0 || isFirstToCount)) this.wake();
     return timer;
   }
 
@@ -174,7 +210,7 @@ export class Scheduler implements Hub {
   removeTimer(timer: Timer): void {
     this.#timers.remove(timer);
     // The loop disarms a clock that has nothing left to wait for when it goes to sleep again.
-    if (this.#asleep && this.#timers.size === 0) this.wake();
+    if (this.#asleep && this.#timers.referenced === 0) this.wake();
   }
 
   /** Makes the hub look at its queue and its timers. */
@@ -196,7 +232,7 @@ export class Scheduler implements Hub {
    */
   shouldYield(): boolean {
     if ((++this.#completions & 255) !== 0) return false;
-    if (!(this.#clock instanceof SystemClock)) return true;
+    if (!this.#inRealTime) return true;
     const since = performance.now() - this.#lastTurn;
     if (since > this.#switchInterval / 2) this.#watchTurns();
     return since > this.#switchInterval;
@@ -227,14 +263,18 @@ export class Scheduler implements Hub {
    * belongs to work that was given up on purpose: it must not end the process as an unhandled rejection.
    */
   noteInterrupt(error: unknown): void {
-    if (typeof error !== "object" || error === null) return;
-    if (this.#interrupts === undefined) {
-      const interrupts = this.#interrupts = new WeakSet<object>();
+    if (this.#raised === undefined) {
+      const raised = this.#raised = new RaisedErrors();
       addEventListener("unhandledrejection", (event) => {
-        if (interrupts.has(event.reason)) event.preventDefault();
+        if (!raised.has(event.reason)) return;
+        event.preventDefault();
+        // Raised by the hub as well, but nothing was given up: it is a mistake, which somebody has to be told of.
+        if (event.reason instanceof BlockingSwitchOutError) {
+          this.handleError("callback", event.reason);
+        }
       });
     }
-    this.#interrupts.add(error);
+    this.#raised.add(error);
   }
 
   /** See {@link Hub.onError}. */
@@ -242,11 +282,15 @@ export class Scheduler implements Hub {
 
   /** See {@link Hub.handleError}. */
   handleError(context: unknown, error: unknown): void {
-    try {
-      this.onError(context, error);
-    } catch (failure) {
+    const printBoth = (failure: unknown): void => {
       tryToPrint(context, error);
       tryToPrint("hub.onError", failure);
+    };
+    try {
+      const returned: unknown = this.onError(context, error);
+      if (returned instanceof Promise) returned.then(undefined, printBoth);
+    } catch (failure) {
+      printBoth(failure);
     }
   }
 
@@ -261,25 +305,41 @@ export class Scheduler implements Hub {
       this.#clock.disarm();
       this.#clock = next;
       this.#timers = timers;
-      this.#completions = 0;
-      this.#completions = 0;
+      this.#inRealTime = next instanceof SystemClock;
+      this.restartCounts();
       this.wake();
     };
     use(clock, new TimerHeap());
     return () => use(previousClock, previousTimers);
   }
 
+  /** Counts entries and calls from here on: a run that is to be the same each time must not depend on what was before. */
+  restartCounts(): void {
+    this.#completions = 0;
+    this.#unchecked = 0;
+    this.#untilCheck = this.#inRealTime ? MOST_UNCHECKED : ENTRIES_PER_TURN;
+  }
+
   async #loop(): Promise<never> {
     for (;;) {
       const entry = this.pick === null ? this.#queue.shift() : this.#picked(this.pick);
       if (entry === undefined) {
-        if (this.#fireTimers()) continue;
+        if (this.#fireTimers()) {
+          // Timers that do nothing but start others that are due at once would keep everybody else out.
+          if (++this.#unchecked >= this.#untilCheck) await this.#check();
+          else if (this.#queue.size === 0) await undefined;
+          continue;
+        }
         if (this.idlers.size > 0) {
           await this.#idle();
           continue;
         }
         const next = this.#timers.first;
-        this.#clock.arm(next === undefined ? Infinity : next.deadline, () => this.wake());
+        this.#clock.arm(
+          next === undefined ? Infinity : next.deadline,
+          () => this.wake(),
+          this.#timers.referenced > 0,
+        );
         const sleep = new Promise<void>(rememberResolve);
         this.#wakeUp = executorResolve;
         this.#asleep = true;
@@ -317,8 +377,16 @@ export class Scheduler implements Hub {
     watchdog?.(null);
   }
 
-  /** Looks at the time, and lets I/O and timers in when greenlets have had theirs. */
+  /** Lets I/O and timers in when greenlets have had their time, or in virtual time their number of entries. */
   async #check(): Promise<void> {
+    if (this.#inRealTime && !this.#isTurnDue()) return;
+    this.#unchecked = 0;
+    await this.turn();
+    this.#fireTimers();
+  }
+
+  /** Looks at the time, and says when to do so next. */
+  #isTurnDue(): boolean {
     const now = performance.now();
     // Entries that take long are checked more often, so that the interval is kept to about a quarter of itself.
     const each = Math.max(now - Math.max(this.#lastCheck, this.#lastTurn), 1e-3) / this.#unchecked;
@@ -330,9 +398,7 @@ export class Scheduler implements Hub {
     this.#lastCheck = now;
     const since = now - this.#lastTurn;
     if (since > this.#switchInterval / 2) this.#watchTurns();
-    if (since <= this.#switchInterval) return;
-    await this.turn();
-    this.#fireTimers();
+    return since > this.#switchInterval;
   }
 
   /**

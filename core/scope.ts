@@ -10,6 +10,7 @@
 
 import { type ContextCarrier, makeCarrier, runtimeInternals } from "./context.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
+import { hub, type Runnable } from "./scheduler.ts";
 
 /** A parked wait, as seen by the scope it was begun in. */
 export interface ScopeMember {
@@ -21,6 +22,50 @@ export interface ScopeMember {
   readonly kind: { readonly name: string };
   /** Ends the wait with an error, undoing what it registered. */
   interrupt(error: unknown): void;
+  /**
+   * For a wait of somebody else's code, which finds out only later whether it is the greenlet that waits there: called in
+   * place of `interrupt`. Until it takes the interrupt, that counts as one that found no wait to hit.
+   */
+  consider?(offer: InterruptOffer): void;
+}
+
+/** An interrupt, as it is offered to waits that have to find out first whether it is meant for them. */
+export class InterruptOffer {
+  /** What to raise. */
+  readonly error: unknown;
+  /** What the interrupt is aimed at. */
+  readonly aim: Scope;
+  #raised: boolean;
+  readonly #considering: Runnable[] = [];
+
+  /** `raised` says whether it has hit other waits already; else it is pending. */
+  constructor(error: unknown, aim: Scope, raised: boolean) {
+    this.error = error;
+    this.aim = aim;
+    this.#raised = raised;
+  }
+
+  /**
+   * Has a wait decided, in the greenlet's turn, in the course of the same microtasks as all others that consider this: one
+   * that raises it ends what others are awaited by.
+   */
+  decideLater(wait: Runnable): void {
+    if (this.#considering.push(wait) > 1) return;
+    hub.enqueue({
+      run: () => {
+        for (const one of this.#considering.splice(0)) one.run();
+      },
+    });
+  }
+
+  /**
+   * Takes the interrupt, in order to raise it; says whether it still stands: it may have been raised by another wait, or
+   * taken back, as that of a timeout that was cancelled. Waits that it was offered to together can all take it.
+   */
+  take(): boolean {
+    const { aim, error } = this;
+    return this.#raised ||= aim.withdraw(error) || aim.persistent?.error === error;
+  }
 }
 
 /** How the greenlet of a root scope ended; waits begun in it afterwards depend on it. */
@@ -42,6 +87,10 @@ export class Scope {
   children: LinkedList<Scope> | null = null;
   /** Interrupts that found no wait to hit; raised by the next waits. */
   pending: unknown[] | null = null;
+  /** The promise of the function that the scope was opened for, if it returned one. */
+  body: PromiseLike<unknown> | undefined;
+  /** What comes after the body: settled when the greenlet has taken its result. Kept on root scopes only. */
+  tail: PromiseLike<unknown> | undefined;
   /** Whether the code that runs here has left it. */
   closed = false;
   /** Raised by every further wait, once set: a persistent kill. */
@@ -69,6 +118,12 @@ export class Scope {
       member.memberIndex = 1;
       this.members = [members, member];
     }
+  }
+
+  /** Notes the promise of the function that the scope was opened for; whoever waits for it has to take the result. */
+  follow<T>(body: PromiseLike<T>): PromiseLike<T> {
+    // Where awaits can be interrupted, there has to be one in this scope, also for a function that is none that awaits.
+    return this.body = hub.awaits === null ? body : (async () => await body)();
   }
 
   /** Forgets a wait that has ended. */
@@ -105,28 +160,34 @@ export class Scope {
    * Waits begun before `since` are left alone.
    */
   interrupt(error: unknown, since = 0): void {
-    if (!this.#interruptParked(error, since)) (this.pending ??= []).push(error);
+    const observed = hub.awaits === null ? "elsewhere" : hub.awaits.interrupt(this, error);
+    const parked: ScopeMember[] = [];
+    const doubtful: ScopeMember[] = [];
+    this.#collect(since, parked, doubtful);
+    const raised = observed === "raised" || (observed === "elsewhere" && parked.length > 0);
+    // These first: what the others raise ends what these are awaited by.
+    if (doubtful.length > 0) {
+      const offer = new InterruptOffer(error, this, raised);
+      for (const member of doubtful) member.consider!(offer);
+    }
+    for (const member of parked) member.interrupt(error);
+    if (!raised) (this.pending ??= []).push(error);
   }
 
-  #interruptParked(error: unknown, since: number): boolean {
-    let hit = false;
+  #collect(since: number, parked: ScopeMember[], doubtful: ScopeMember[]): void {
     const members = this.members;
     if (Array.isArray(members)) {
-      for (const member of members.slice()) {
-        if (member.order < since) continue;
-        member.interrupt(error);
-        hit = true;
+      for (const member of members) {
+        if (member.order >= since) (member.consider === undefined ? parked : doubtful).push(member);
       }
     } else if (members !== null && members.order >= since) {
-      members.interrupt(error);
-      hit = true;
+      (members.consider === undefined ? parked : doubtful).push(members);
     }
     if (this.children !== null) {
       for (const child of this.children) {
-        if (!child.shielded && child.#interruptParked(error, since)) hit = true;
+        if (!child.shielded) child.#collect(since, parked, doubtful);
       }
     }
-    return hit;
   }
 
   /** Takes back an interrupt that no wait has raised yet; says whether there was one. */
@@ -148,6 +209,17 @@ export class Scope {
         return { error };
       }
       if (scope.persistent !== null) return scope.persistent;
+      if (scope.shielded) return undefined;
+    }
+    return undefined;
+  }
+
+  /** {@link Scope.takeInterrupt} for a wait that has to find out first whether it is meant. */
+  offerInterrupt(): InterruptOffer | undefined {
+    // deno-lint-ignore no-this-alias -- the walk goes up from here
+    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+      if (scope.pending !== null) return new InterruptOffer(scope.pending[0], scope, false);
+      if (scope.persistent !== null) return new InterruptOffer(scope.persistent.error, scope, true);
       if (scope.shielded) return undefined;
     }
     return undefined;

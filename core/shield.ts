@@ -4,14 +4,16 @@
  * @module
  */
 
-import { requireFunction } from "./links.ts";
+import { requireFunction } from "./arguments.ts";
 import { currentScope, Scope, scopeOfCaller } from "./scope.ts";
 
 /**
  * Runs a function so that kills and timeouts from outside do not reach into it: they are raised at the first wait after
  * it. For clean-up that has to be finished, such as a ROLLBACK in a `finally` block.
  *
- * Timeouts started inside work as ever. gevent has no counterpart.
+ * Timeouts started inside work as ever. Also for an `import()` of a module that waits while it is loaded: that happens in the
+ * name of the greenlet that imports it first, and when that is killed, the module has failed to load for everybody. gevent has
+ * no counterpart.
  *
  * @returns What `fn` returns.
  * @throws {TypeError} When `fn` is not a function.

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { requireFunction } from "./arguments.ts";
 import { Greenlet } from "./greenlet.ts";
-import { requireFunction } from "./links.ts";
 import { hub } from "./scheduler.ts";
 import { mainScope } from "./scope.ts";
 

@@ -5,11 +5,34 @@
  */
 
 import { hub } from "./scheduler.ts";
-import { parkWait, type WaitOptions } from "./suspend.ts";
+import { checkpoint, parkWait, type WaitOptions } from "./suspend.ts";
 import type { Wait, WaitKind } from "./waiter.ts";
 
 const SLEEP: WaitKind<void> = { name: "sleep", expired: (waiter) => void waiter.resume() };
 const IDLE: WaitKind<void> = { name: "idle" };
+
+/**
+ * What `sleep` takes besides the time.
+ *
+ * @example
+ * ```ts
+ * import { sleep, type SleepOptions, spawn } from "@gevent/deno";
+ *
+ * const aside: SleepOptions = { ref: false };
+ * const housekeeper = spawn(async () => {
+ *   for (;;) await sleep(60_000, aside); // then look after something, as long as the program has other things to do
+ * });
+ * await sleep(1);
+ * await housekeeper.kill(); // which need not be: the process would end all the same
+ * ```
+ */
+export interface SleepOptions extends Pick<WaitOptions, "signal"> {
+  /**
+   * Whether the process stays alive for it; default `true`. gevent's `ref`. Without, the greenlet is just not woken any
+   * more when the program has nothing else to wait for: no `finally` block of it runs.
+   */
+  readonly ref?: boolean;
+}
 
 const backOfTheQueue = (wait: Wait<void>): void => void wait.resume(undefined);
 const nothing = (): void => {};
@@ -33,15 +56,29 @@ const nothing = (): void => {};
  * console.assert(order.join(", ") === "the other, me again");
  * ```
  */
-export function sleep(ms?: number, options?: Pick<WaitOptions, "signal">): Promise<void> {
+export function sleep(ms?: number, options?: SleepOptions): Promise<void> {
   if (ms === undefined || ms === 0) return parkWait(backOfTheQueue, options, SLEEP);
   if (typeof ms !== "number" || Number.isNaN(ms)) {
     return Promise.reject(
-      new TypeError(`Cannot sleep as 'ms' must be a number: received ${String(ms)}`),
+      new TypeError(`Cannot sleep as 'ms' must be a number: received ${Deno.inspect(ms)}`),
     );
   }
   if (ms <= 0) return parkWait(backOfTheQueue, options, SLEEP);
-  return parkWait(nothing, { timeout: ms, signal: options?.signal }, SLEEP);
+  if (options === undefined) return parkWait(nothing, { timeout: ms }, SLEEP);
+  const refused = checkpoint(options);
+  if (refused !== undefined) return refused;
+  const { signal, ref = true } = options;
+  return ref || ms === Infinity
+    ? parkWait(nothing, { timeout: ms, signal }, SLEEP)
+    : parkWait(wakeIn(ms), { signal }, SLEEP);
+}
+
+/** Parks a wait with a timer for which the process does not stay alive. */
+function wakeIn(ms: number): (wait: Wait<void>) => () => void {
+  return (wait) => {
+    const timer = hub.addTimer(ms, { fire: () => void wait.resume(undefined) }, 0, false);
+    return () => hub.removeTimer(timer);
+  };
 }
 
 /**

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Greenlet, mainGreenlet } from "./greenlet.ts";
-import { requireFunction } from "./links.ts";
+import { requireFunction } from "./arguments.ts";
+import { Greenlet, mainGreenlet, requireGreenlet } from "./greenlet.ts";
 import { scopeOfCaller } from "./scope.ts";
 
 /**
@@ -77,7 +77,7 @@ export function getCurrent(): Greenlet {
 /**
  * Raises an exception in a greenlet, `GreenletExit` by default, without waiting for its end: gevent's `kill`.
  *
- * @throws {TypeError} When it is the main greenlet.
+ * @throws {TypeError} When it is the main greenlet, or none at all.
  *
  * @example
  * ```ts
@@ -90,5 +90,6 @@ export function getCurrent(): Greenlet {
  * ```
  */
 export function kill(greenlet: Greenlet, exception?: unknown): void {
+  requireGreenlet(greenlet);
   greenlet.throw(exception);
 }

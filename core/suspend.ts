@@ -7,10 +7,11 @@
  * @module
  */
 
+import { requireFunction } from "./arguments.ts";
 import { BlockingSwitchOutError, GreenletExit } from "./errors.ts";
 import { hub } from "./scheduler.ts";
 import { type Scope, scopeOfCaller } from "./scope.ts";
-import { Timeout } from "./timeout.ts";
+import { lend, Timeout } from "./timeout.ts";
 import { rejected, Wait, type Waiter, type WaitKind, WaitLimit } from "./waiter.ts";
 
 /**
@@ -27,7 +28,8 @@ import { rejected, Wait, type Waiter, type WaitKind, WaitLimit } from "./waiter.
 export interface WaitOptions {
   /**
    * Milliseconds to wait at most, or a `Timeout` whose expiry counts as the call's own; 0 gives others one turn;
-   * `null`, `undefined` and `Infinity` wait for as long as it takes.
+   * `null`, `undefined` and `Infinity` wait for as long as it takes. A `Timeout` that is not running is started for this call
+   * alone, hits nothing else, and is stopped when the call ends; one that is running goes on as it is.
    */
   readonly timeout?: number | Timeout | null | undefined;
   /** Ends the wait with `signal.reason` when it is aborted. */
@@ -50,6 +52,7 @@ const SUSPEND: WaitKind<never> = { name: "suspend" };
  * @param kind What the wait is for and what its own timeout does.
  * @returns What the waiter is resumed with.
  * @throws {BlockingSwitchOutError} In a hub callback.
+ * @throws {TypeError} When `park` is not a function, or the options make no sense.
  *
  * @example A one-shot DOM event as an interruptible wait
  * ```ts
@@ -73,6 +76,11 @@ export function suspend<T = void>(
   options?: WaitOptions,
   kind: WaitKind<T> = SUSPEND,
 ): Promise<T> {
+  try {
+    requireFunction(park, "park");
+  } catch (error) {
+    return Promise.reject(error);
+  }
   return parkWait(park, options, kind);
 }
 
@@ -114,7 +122,7 @@ export function completed<T>(value: T): Promise<T> {
   if (!hub.shouldYield()) return Promise.resolve(value);
   const { root } = scopeOfCaller();
   if (hub.running === root) hub.running = null;
-  return new Promise((resolve) => {
+  const turn = new Promise<T>((resolve) => {
     hub.enqueue({
       run(): void {
         hub.running = root;
@@ -122,6 +130,8 @@ export function completed<T>(value: T): Promise<T> {
       },
     });
   });
+  hub.awaits?.onWait(turn, { settled: true, scope: root });
+  return turn;
 }
 
 function refusal(scope: Scope, options: WaitOptions | undefined): Promise<never> | undefined {
@@ -131,16 +141,41 @@ function refusal(scope: Scope, options: WaitOptions | undefined): Promise<never>
   const interrupt = scope.takeInterrupt();
   if (interrupt !== undefined) return rejected(interrupt.error);
   if (options === undefined) return undefined;
-  if (options.signal?.aborted) return rejected(options.signal.reason);
-  const { timeout } = options;
+  const mistake = mistakeIn(options);
+  if (mistake !== undefined) return Promise.reject(mistake);
+  return options.signal?.aborted ? rejected(options.signal.reason) : undefined;
+}
+
+/** For a call that does something before it waits: refuses options that the wait would refuse. */
+export function requireWaitOptions(options: WaitOptions | undefined): void {
+  const mistake = options === undefined ? undefined : mistakeIn(options);
+  if (mistake !== undefined) throw mistake;
+}
+
+function mistakeIn(options: WaitOptions): TypeError | undefined {
+  // A number in their place, as gevent takes it, would be ignored, and the wait have no limit.
+  if (typeof options !== "object" || options === null) {
+    return new TypeError(
+      `Cannot wait as the options must be an object: received ${Deno.inspect(options)}`,
+    );
+  }
+  const { timeout, signal } = options;
   if (
     typeof timeout === "number"
       ? Number.isNaN(timeout)
       : timeout != null && !(timeout instanceof Timeout)
   ) {
-    const message =
-      `Cannot wait as 'timeout' must be a number of milliseconds or a Timeout: received ${timeout}`;
-    return Promise.reject(new TypeError(message));
+    return new TypeError(
+      `Cannot wait as 'timeout' must be a number of milliseconds or a Timeout: received ${timeout}`,
+    );
+  }
+  if (
+    signal != null &&
+    (typeof signal.aborted !== "boolean" || typeof signal.addEventListener !== "function")
+  ) {
+    return new TypeError(
+      `Cannot wait as 'signal' must be an AbortSignal: received ${Deno.inspect(signal)}`,
+    );
   }
   return undefined;
 }
@@ -159,10 +194,7 @@ export function countDown(timeout: WaitOptions["timeout"]): () => WaitOptions["t
 function limitWait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): void {
   if (timeout instanceof Timeout) {
     wait.limit = new WaitLimit(timeout, () => timeout.raised);
-    if (!timeout.pending) {
-      timeout.start();
-      wait.limit.cancelAfterwards();
-    }
+    wait.limit.giveBack = lend(timeout, wait);
   } else if (timeout != null && timeout !== Infinity) {
     wait.limit = new WaitLimit(undefined, () => new Timeout(timeout));
     wait.limit.timer = hub.addTimer(timeout, wait);

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { requireFunction } from "./arguments.ts";
 import { Greenlet } from "./greenlet.ts";
 import { Group } from "./group.ts";
-import { Interrupt } from "./errors.ts";
-import { requireFunction } from "./links.ts";
+import { GreenletExit, Interrupt } from "./errors.ts";
 import { hub } from "./scheduler.ts";
 import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
 import { shield } from "./shield.ts";
@@ -47,7 +47,8 @@ export class TaskGroupCancelled extends Interrupt {
  * `await using group = new TaskGroup()` end the block with `await group.join()`: leaving it in any other way kills what
  * still runs, as JavaScript does not tell whether a block is left because of an error; and when the block is interrupted
  * before that, the error comes as the `error` of a `SuppressedError`. Errors of the greenlets are the group's and are not
- * reported to the hub. gevent has no counterpart.
+ * reported to the hub. The interrupts by which it ends its body and its greenlets are no errors of the group, not even
+ * where a group inside it throws one together with errors of its own. gevent has no counterpart.
  *
  * @example
  * ```ts
@@ -98,10 +99,7 @@ export class TaskGroup implements AsyncDisposable {
     requireFunction(fn, "fn");
     const scope = new Scope(scopeOfCaller());
     try {
-      return await currentScope.run(scope, async () => {
-        const group = new TaskGroup();
-        return await group.#runBody(fn);
-      });
+      return await currentScope.run(scope, () => scope.follow(new TaskGroup().#runBody(fn)));
     } finally {
       scope.close();
     }
@@ -163,9 +161,8 @@ export class TaskGroup implements AsyncDisposable {
     } catch (error) {
       this.#ending = true;
       this.cancel();
-      if (error !== this.#cancellation && !this.#errors.includes(error)) {
-        this.#errors.unshift(error);
-      }
+      const cancellation = this.#cancellation;
+      this.#note(error, (one) => cancellation !== undefined && one === cancellation);
     }
     await this.#finish();
     this.#closed = true;
@@ -179,17 +176,25 @@ export class TaskGroup implements AsyncDisposable {
     if (this.#cancellation !== undefined) this.#scope.withdraw(this.#cancellation);
   }
 
+  /** Keeps what there is to an error, once; says whether there was anything. */
+  #note(error: unknown, isNone: (error: unknown) => boolean): boolean {
+    const left = without(isNone, error);
+    for (const one of left) if (!this.#errors.includes(one)) this.#errors.push(one);
+    return left.length > 0;
+  }
+
   #throwErrors(): void {
     this.#ending = false;
     const errors = this.#errors.splice(0);
     if (errors.length === 0) return;
     if (errors.length === 1) throw errors[0];
-    throw new AggregateError(errors, `${errors.length} greenlets of a task group failed`);
+    throw new AggregateError(errors, "A task group failed with several errors");
   }
 
   #onFailure(error: unknown): void {
-    this.#errors.push(error);
-    if (this.#ending) return;
+    // A greenlet that is killed has ended well, also when that comes out of a group inside it together with an error.
+    const failed = this.#note(error, (one) => one instanceof GreenletExit);
+    if (!failed || this.#ending) return;
     this.#ending = true;
     this.cancel();
     this.#cancellation = new TaskGroupCancelled("A greenlet of the task group failed");
@@ -214,4 +219,26 @@ class Child<T> extends Greenlet<T> {
   protected override report(error: unknown): void {
     this.#onFailure(error);
   }
+}
+
+/** What is left of an error without those for which a function says so: itself, a smaller one, or nothing. */
+function without(isNone: (error: unknown) => boolean, error: unknown): [] | [unknown] {
+  if (isNone(error)) return [];
+  if (error instanceof AggregateError) {
+    const { errors } = error;
+    const left = errors.flatMap((one) => without(isNone, one));
+    if (left.length === errors.length && left.every((one, index) => one === errors[index])) {
+      return [error];
+    }
+    if (left.length < 2) return left as [] | [unknown];
+    return [new AggregateError(left, error.message, { cause: error.cause })];
+  }
+  if (error instanceof SuppressedError) {
+    const [last, first] = [without(isNone, error.error), without(isNone, error.suppressed)];
+    if (last.length === 0) return first;
+    if (first.length === 0) return last;
+    if (last[0] === error.error && first[0] === error.suppressed) return [error];
+    return [new SuppressedError(last[0], first[0], error.message)];
+  }
+  return [error];
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireFunction, requireOptions } from "./arguments.ts";
 import { Interrupt } from "./errors.ts";
 import { hub } from "./scheduler.ts";
 import { currentScope, mainScope, Scope, scopeOfCaller } from "./scope.ts";
@@ -26,13 +27,29 @@ const TIMEOUT_PRIORITY = -1;
  */
 export type TimeoutException = Error | (new () => Error) | string | null;
 
+/** A call that a timeout object was given to. */
+export interface LimitedCall {
+  /** The time is over; `error` makes what the timeout raises. */
+  expire(error: () => unknown): void;
+}
+
+/**
+ * Has a timeout object limit a call, and nothing beside it: starts it for that call, unless it is running. What it returns is
+ * to be called when the call ends, and stops it with the last call that it was lent to. `undefined` when it is running for
+ * the scope of whoever started it: then it hits that as a whole.
+ *
+ * @throws {TypeError} When it was closed.
+ */
+export let lend: (timeout: Timeout, call: LimitedCall) => (() => void) | undefined;
+
 /**
  * Raises an exception in the greenlet that started it once its time is over, at whatever that greenlet waits for then:
  * gevent's `Timeout`.
  *
  * It goes on counting until it fires, is cancelled or its `using` block ends, so prefer `using` or `withTimeout`. It
  * hits every wait of the scope it was started in; started outside a greenlet it only hits waits begun after it. When
- * nothing is waiting at that moment, the next wait raises it.
+ * nothing is waiting at that moment, the next wait raises it. Given to a call as its `timeout` without having been started,
+ * it counts for that call, and hits that only, whatever else its greenlet waits for side by side.
  *
  * @example
  * ```ts
@@ -54,21 +71,34 @@ export class Timeout extends Interrupt {
   #exception: TimeoutException;
   #raised: unknown;
   #timer: Timer | undefined;
+  /** What it was started for; `undefined` when it is lent to calls. */
   #scope: Scope | undefined;
   #since = 0;
+  #calls: Set<LimitedCall> | undefined;
   #closed = false;
+
+  static {
+    lend = (timeout, call) => timeout.#lend(call);
+  }
 
   /**
    * Makes a timeout that is not counting yet.
    *
    * @param ms The duration in ms; `null` or `undefined` never expires; 0 or less is due at once.
    * @param exception What is raised; by default the timeout itself.
-   * @throws {TypeError} When `ms` is not a number.
+   * @throws {TypeError} When `ms` is not a number, or `exception` neither an error, a class of errors nor a text.
    */
   constructor(ms?: number | null, exception: TimeoutException = null) {
     if (ms != null && (typeof ms !== "number" || Number.isNaN(ms))) {
       throw new TypeError(
-        `Cannot create a timeout as 'ms' must be a number or null: received ${String(ms)}`,
+        `Cannot create a timeout as 'ms' must be a number or null: received ${Deno.inspect(ms)}`,
+      );
+    }
+    if (!isTimeoutException(exception)) {
+      throw new TypeError(
+        `Cannot create a timeout as 'exception' must be an error, a class of errors or a text: received ${
+          Deno.inspect(exception)
+        }`,
       );
     }
     super(ms == null ? "" : `${ms} ms${typeof exception === "string" ? `: ${exception}` : ""}`);
@@ -115,16 +145,15 @@ export class Timeout extends Interrupt {
    * @throws {TypeError} When it is counting already, or was closed.
    */
   start(): void {
-    if (this.#closed) throw new TypeError(`Cannot start ${this} as it was closed`);
     if (this.pending) {
       throw new TypeError(
         `Cannot start ${this} as it is already started; to restart it, cancel it first`,
       );
     }
+    this.#count();
+    this.#calls?.clear();
     this.#scope = scopeOfCaller();
-    if (this.ms === null || this.ms === Infinity) return;
     this.#since = this.#scope === mainScope ? hub.nextOrder() : 0;
-    this.#timer = hub.addTimer(this.ms, { fire: () => this.#expire() }, TIMEOUT_PRIORITY);
   }
 
   /** Stops counting, also when it has expired but found no wait to hit yet; it may be started again. */
@@ -151,8 +180,29 @@ export class Timeout extends Interrupt {
     return `<Timeout ${text}${this.pending ? " pending" : ""}>`;
   }
 
+  #lend(call: LimitedCall): (() => void) | undefined {
+    const calls = this.#calls ??= new Set();
+    if (!this.pending) {
+      this.#count();
+      this.#scope = undefined;
+      calls.clear(); // of calls that it was lent to before it was cancelled by somebody else
+    }
+    if (this.#scope !== undefined) return undefined;
+    calls.add(call);
+    return () => {
+      if (calls.delete(call) && calls.size === 0) this.cancel();
+    };
+  }
+
+  #count(): void {
+    if (this.#closed) throw new TypeError(`Cannot start ${this} as it was closed`);
+    if (this.ms === null || this.ms === Infinity) return;
+    this.#timer = hub.addTimer(this.ms, { fire: () => this.#expire() }, TIMEOUT_PRIORITY);
+  }
+
   #expire(): void {
-    this.#scope!.interrupt(this.raised, this.#since);
+    if (this.#scope !== undefined) return this.#scope.interrupt(this.raised, this.#since);
+    for (const call of [...this.#calls!]) call.expire(() => this.raised);
   }
 }
 
@@ -181,6 +231,7 @@ export interface WithTimeoutOptions<T> {
  * @param ms Milliseconds, a `Timeout` (which is closed at the end), or `null` for no limit.
  * @returns What `fn` returns.
  * @throws {Timeout} When the time is over, unless `fn` catches it.
+ * @throws {TypeError} When `ms` is not a number, or `fn` not a function.
  *
  * @example
  * ```ts
@@ -195,12 +246,16 @@ export async function withTimeout<T, V = T>(
   fn: () => T | PromiseLike<T>,
   options?: WithTimeoutOptions<V>,
 ): Promise<T | V> {
+  requireFunction(fn, "fn");
+  requireOptions(options);
   const timeout = ms instanceof Timeout ? ms : new Timeout(ms);
   const scope = new Scope(scopeOfCaller());
   try {
     return await currentScope.run(scope, () => {
       if (!timeout.pending) timeout.start();
-      return fn();
+      else lend(timeout, hitting(scope)); // it may be running for another call
+      const result = fn();
+      return result instanceof Promise ? scope.follow(result) : result;
     });
   } catch (error) {
     if (options !== undefined && "timeoutValue" in options && error === timeout.raised) {
@@ -214,20 +269,37 @@ export async function withTimeout<T, V = T>(
 }
 
 /**
- * For a blocking call that waits several times: runs it all under its `timeout` option. As in a call that waits once, a
- * `Timeout` that is running already is left alone, and one that is not is only borrowed.
+ * For a blocking call that waits several times: runs it all under its `timeout` and `signal` options. As in a call that
+ * waits once, a `Timeout` that is running already is left alone, and one that is not is only borrowed.
  */
 export async function limited<T>(
   timeout: number | Timeout | null | undefined,
-  fn: () => Promise<T>,
+  fn: () => T | PromiseLike<T>,
+  signal?: AbortSignal | null,
 ): Promise<T> {
-  if (timeout == null) return await fn();
-  if (!(timeout instanceof Timeout)) return await withTimeout(timeout, fn);
-  if (timeout.pending) return await fn();
-  timeout.start();
+  if (timeout == null && !signal) return await fn();
+  const scope = new Scope(scopeOfCaller());
+  const onAbort = (): void => scope.interrupt(signal!.reason);
+  let giveBack: (() => void) | undefined;
   try {
-    return await fn();
+    giveBack = lend(timeout instanceof Timeout ? timeout : new Timeout(timeout), hitting(scope));
+    signal?.addEventListener("abort", onAbort);
+    return await currentScope.run(scope, () => {
+      const result = fn();
+      return result instanceof Promise ? scope.follow(result) : result;
+    });
   } finally {
-    timeout.cancel();
+    giveBack?.();
+    signal?.removeEventListener("abort", onAbort);
+    scope.close();
   }
+}
+
+function isTimeoutException(value: unknown): value is TimeoutException {
+  if (value === null || typeof value === "string" || value instanceof Error) return true;
+  return typeof value === "function" && (value === Error || value.prototype instanceof Error);
+}
+
+function hitting(scope: Scope): LimitedCall {
+  return { expire: (error) => scope.interrupt(error()) };
 }

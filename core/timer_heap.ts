@@ -23,15 +23,24 @@ export class Timer {
   readonly order: number;
   /** Who is told. */
   readonly target: TimerTarget;
+  /** Whether it is a reason for the process to stay alive. */
+  readonly ref: boolean;
   /** Position in the heap; -1 when it is in none. */
   index = -1;
 
   /** Used by {@link TimerHeap.add}. */
-  constructor(deadline: number, priority: number, order: number, target: TimerTarget) {
+  constructor(
+    deadline: number,
+    priority: number,
+    order: number,
+    target: TimerTarget,
+    ref: boolean,
+  ) {
     this.deadline = deadline;
     this.priority = priority;
     this.order = order;
     this.target = target;
+    this.ref = ref;
   }
 }
 
@@ -45,10 +54,16 @@ function before(a: Timer, b: Timer): boolean {
 export class TimerHeap {
   #heap: Timer[] = [];
   #order = 0;
+  #unreferenced = 0;
 
   /** How many timers are pending. */
   get size(): number {
     return this.#heap.length;
+  }
+
+  /** How many of them are a reason for the process to stay alive. */
+  get referenced(): number {
+    return this.#heap.length - this.#unreferenced;
   }
 
   /** The number the next timer will get as its {@link Timer.order}. */
@@ -62,8 +77,9 @@ export class TimerHeap {
   }
 
   /** Adds a timer that fires `target` at `deadline`. */
-  add(deadline: number, target: TimerTarget, priority = 0): Timer {
-    const timer = new Timer(deadline, priority, this.#order++, target);
+  add(deadline: number, target: TimerTarget, priority = 0, ref = true): Timer {
+    const timer = new Timer(deadline, priority, this.#order++, target, ref);
+    if (!ref) this.#unreferenced++;
     this.#heap.push(timer);
     this.#up(timer, this.#heap.length - 1);
     return timer;
@@ -74,6 +90,7 @@ export class TimerHeap {
     const at = timer.index;
     if (at === -1) return;
     timer.index = -1;
+    if (!timer.ref) this.#unreferenced--;
     const last = this.#heap.pop()!;
     if (last === timer) return;
     if (at > 0 && before(last, this.#heap[(at - 1) >> 2]!)) this.#up(last, at);

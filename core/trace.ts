@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { Greenlet } from "./greenlet.ts";
-import { hub } from "./scheduler.ts";
-import type { Scope } from "./scope.ts";
+import { observeRuns } from "./_run_observers.ts";
+import { type Greenlet, scopeOf } from "./greenlet.ts";
 
 /**
  * One event in the Chrome trace-event format.
@@ -57,6 +56,9 @@ export interface Trace extends Disposable {
   toJSON(): { readonly traceEvents: readonly TraceEvent[] };
 }
 
+/** Ends the recording that is going on. */
+let current: (() => void) | undefined;
+
 /**
  * Records which greenlet runs when, one lane for each, until it is stopped. Write `JSON.stringify(recording)` to a file
  * and open that in Perfetto.
@@ -76,7 +78,7 @@ export interface Trace extends Disposable {
  * ```
  */
 export function trace(): Trace {
-  if (hub.observer !== null) {
+  if (current !== undefined) {
     throw new TypeError("Cannot start a recording as one is going on already");
   }
   const events: TraceEvent[] = [];
@@ -97,8 +99,7 @@ export function trace(): Trace {
     }
     return lane;
   };
-  const observer = (scope: object, began: number, ended: number): void => {
-    const greenlet = (scope as Scope).owner as Greenlet;
+  const end = observeRuns((greenlet, began, ended) => {
     events.push({
       name: greenlet.name,
       ph: "X",
@@ -106,18 +107,19 @@ export function trace(): Trace {
       dur: (ended - began) * 1000,
       pid: 1,
       tid: laneOf(greenlet),
-      ...describeNext(scope as Scope),
+      ...describeNext(greenlet),
     });
-  };
-  hub.observer = observer;
+  });
+  current = end;
   const stop = (): void => {
-    if (hub.observer === observer) hub.observer = null;
+    end();
+    if (current === end) current = undefined;
   };
   return { events, stop, toJSON: () => ({ traceEvents: events }), [Symbol.dispose]: stop };
 }
 
-function describeNext(scope: Scope): { args?: Record<string, string> } {
-  const waits = [...scope.parked()].map((wait) => wait.kind.name);
+function describeNext(greenlet: Greenlet): { args?: Record<string, string> } {
+  const waits = [...scopeOf(greenlet)?.parked() ?? []].map((wait) => wait.kind.name);
   if (waits.length === 0) return {};
   return { args: { "waits for": waits.join(", ") } };
 }

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { requireFunction } from "./arguments.ts";
 import { GreenletExit } from "./errors.ts";
+import { hub } from "./scheduler.ts";
 import { scopeOfCaller } from "./scope.ts";
 import { checkpoint, parkWait, type WaitOptions } from "./suspend.ts";
 import { rejected, type WaitKind } from "./waiter.ts";
@@ -28,6 +30,11 @@ export interface UntilOptions<T> extends WaitOptions {
    * `Symbol.dispose` or `Symbol.asyncDispose` method is called, if it has one.
    */
   readonly orphan?: (value: T) => unknown;
+  /**
+   * Called when the wait is interrupted, times out, or is refused, to end the operation itself, as far as that can be
+   * done. It runs in the hub and cannot block, but it may start a greenlet.
+   */
+  readonly abandon?: () => void;
 }
 
 /**
@@ -57,10 +64,19 @@ export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Pr
       new TypeError(`Cannot wait for what has no 'then': received ${Deno.inspect(promise)}`),
     );
   }
+  try {
+    if (options?.orphan !== undefined) requireFunction(options.orphan, "orphan");
+  } catch (error) {
+    return Promise.reject(error);
+  }
   const disposed = (value: T): void => handOver(value, options?.orphan ?? dispose);
+  const giveUp = (): void => {
+    if (options?.abandon !== undefined) hub.runCallback(options.abandon);
+    promise.then(disposed, () => {});
+  };
   const scope = scopeOfCaller();
   if (scope.root.ending !== "alive" && !scope.sheltered) {
-    promise.then(disposed, () => {});
+    giveUp();
     return rejected(new GreenletExit());
   }
   let begun = false;
@@ -70,11 +86,12 @@ export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Pr
       promise.then((value) => {
         if (!waiter.resume(value)) disposed(value);
       }, (error) => void waiter.fail(error));
+      return options?.abandon;
     },
     options,
     UNTIL as WaitKind<T>,
   );
-  if (!begun) promise.then(disposed, () => {});
+  if (!begun) giveUp();
   return wait;
 }
 
@@ -137,12 +154,14 @@ export async function* each<T>(
   }
 }
 
-function handOver<T>(value: T, orphan: (value: T) => unknown): void {
+/** Gives a value that came too late to a function that gives it back. */
+export function handOver<T>(value: T, orphan: (value: T) => unknown): void {
   // An error here is the program's own: let it surface as an unhandled rejection.
   void Promise.resolve(orphan(value));
 }
 
-function dispose(value: unknown): unknown {
+/** What is done with a value that came too late, unless somebody knows better. */
+export function dispose(value: unknown): unknown {
   if (value === null || (typeof value !== "object" && typeof value !== "function")) {
     return undefined;
   }

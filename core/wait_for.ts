@@ -4,12 +4,20 @@
  * @module
  */
 
+import { requireCount, requireIterable } from "./arguments.ts";
 import { hub } from "./scheduler.ts";
-import type { Greenlet } from "./greenlet.ts";
+import { Greenlet, unwatchEnd, watchEnd } from "./greenlet.ts";
 import { joinAll } from "./join.ts";
 import type { Linkable } from "./links.ts";
 import { getCurrent } from "./spawn.ts";
-import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "./suspend.ts";
+import {
+  checkpoint,
+  completed,
+  countDown,
+  parkWait,
+  requireWaitOptions,
+  type WaitOptions,
+} from "./suspend.ts";
 import type { WaitKind } from "./waiter.ts";
 
 const IWAIT: WaitKind<boolean> = { name: "iwait", expired: (waiter) => void waiter.resume(false) };
@@ -52,6 +60,9 @@ export async function* iwait<O extends Linkable>(
   objects: Iterable<O>,
   options: WaitForOptions = {},
 ): AsyncGenerator<O, void, void> {
+  requireIterable(objects, "objects");
+  requireWaitOptions(options);
+  if (options.count !== undefined) requireCount(options.count, "count");
   const all = [...objects];
   for (const object of all) requireLinkable(object);
   let left = Math.min(options.count ?? all.length, all.length);
@@ -62,8 +73,9 @@ export async function* iwait<O extends Linkable>(
     ready.push(object);
     wake?.();
   };
+  const unlinks: (() => void)[] = [];
   try {
-    for (const object of all) object.rawlink(onReady);
+    for (const object of all) unlinks.push(linkTo(object, onReady));
     while (left > 0) {
       if (ready.length === 0) {
         const inTime = await parkWait<boolean>(
@@ -83,7 +95,7 @@ export async function* iwait<O extends Linkable>(
       yield ready.shift()!;
     }
   } finally {
-    for (const object of all) object.unlink(onReady);
+    for (const unlink of unlinks) unlink();
   }
 }
 
@@ -122,6 +134,7 @@ export async function wait<O extends Linkable>(
 }
 
 async function waitForAll(options: WaitOptions): Promise<boolean> {
+  requireWaitOptions(options);
   const self = getCurrent();
   const remaining = countDown(options.timeout);
   for (;;) {
@@ -130,6 +143,16 @@ async function waitForAll(options: WaitOptions): Promise<boolean> {
     const ended = await joinAll(others, { timeout: remaining(), signal: options.signal });
     if (ended.length < others.length) return false; // the time is over
   }
+}
+
+/** Has a function called when an object is ready; what it returns takes that back. */
+function linkTo<O extends Linkable>(object: O, callback: (object: O) => void): () => void {
+  if (object instanceof Greenlet) { // whose `unlinkAll` must not end this wait
+    const watch = watchEnd(object, () => callback(object));
+    return () => unwatchEnd(object, watch);
+  }
+  object.rawlink(callback);
+  return () => object.unlink(callback);
 }
 
 function requireLinkable(object: unknown): void {

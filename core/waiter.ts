@@ -58,8 +58,6 @@ export interface WaitList<T> {
 export interface OwnTimeout {
   /** What it raises. */
   readonly raised: unknown;
-  /** Stops it. */
-  cancel(): void;
 }
 
 let executorResolve!: (value: never) => void;
@@ -123,6 +121,7 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
     this.kind = kind;
     this.order = hub.nextOrder();
     scope.join(this);
+    if (hub.awaits !== null) hub.awaits.onWait(this.promise, this);
   }
 
   /** See {@link Waiter.settled}. */
@@ -212,19 +211,15 @@ export class WaitLimit<T> {
   readonly makeError: () => unknown;
   /** The timer of a timeout in ms. */
   timer: Timer | undefined;
+  /** Gives a timeout object back that was lent to the wait. */
+  giveBack: (() => void) | undefined;
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
-  #cancelTimeout = false;
 
   /** Limits `wait`; see `suspend`. */
   constructor(timeout: OwnTimeout | undefined, makeError: () => unknown) {
     this.timeout = timeout;
     this.makeError = makeError;
-  }
-
-  /** The timeout object was started for this wait, and ends with it. */
-  cancelAfterwards(): void {
-    this.#cancelTimeout = true;
   }
 
   /** Interrupts the wait with the signal's reason when that is aborted. */
@@ -237,7 +232,7 @@ export class WaitLimit<T> {
   /** Takes everything down. */
   release(): void {
     if (this.timer !== undefined) hub.removeTimer(this.timer);
-    if (this.#cancelTimeout) this.timeout!.cancel();
+    this.giveBack?.();
     if (this.#signal !== undefined) this.#signal.removeEventListener("abort", this.#onAbort!);
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { requireFunction } from "./links.ts";
+import { requireFunction, requirePositive } from "./arguments.ts";
 import { hub } from "./scheduler.ts";
 import type { Timer } from "./timer_heap.ts";
 
@@ -46,18 +46,30 @@ export abstract class Watcher implements Disposable {
     return this.#call !== undefined;
   }
 
-  /** Whether {@link Loop.run} waits for it; default `true`. */
+  /** Whether {@link Loop.run} waits for it, and the process lives on for its timer if it has one; default `true`. */
   get ref(): boolean {
     return this.#ref;
   }
 
   set ref(ref: boolean) {
-    if (ref !== this.#ref && this.active) this.#hooks.count(ref ? 1 : -1);
+    if (typeof ref !== "boolean") {
+      throw new TypeError(
+        `Cannot tell whether a watcher counts as 'ref' must be true or false: received ${
+          Deno.inspect(ref)
+        }`,
+      );
+    }
+    if (ref === this.#ref) return;
     this.#ref = ref;
+    if (!this.active) return;
+    this.#hooks.count(ref ? 1 : -1);
+    this.counted();
   }
 
   /**
-   * Has a function called, with these arguments, when it happens. Starting again replaces the function.
+   * Has a function called, with these arguments, when it happens. Starting again replaces the function. It is called in the
+   * hub, where it cannot block; an error is reported to the hub. Nobody waits for an `async` function, whose error is
+   * reported as well: one that has to block is better given to `spawn` by the function.
    *
    * @throws {TypeError} When `fn` is not a function, or the watcher was closed.
    */
@@ -88,7 +100,7 @@ export abstract class Watcher implements Disposable {
   feed(): void {
     const call = this.#call;
     if (call === undefined) return;
-    hub.runCallback(() => void call());
+    hub.runCallback(call);
     this.#hooks.called();
   }
 
@@ -98,7 +110,7 @@ export abstract class Watcher implements Disposable {
     if (call === undefined) return;
     const counted = this.#ref;
     this.#call = undefined;
-    hub.runCallback(() => void call());
+    hub.runCallback(call);
     if (counted) this.#hooks.count(-1);
     this.#hooks.called();
   }
@@ -107,6 +119,9 @@ export abstract class Watcher implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  /** Called when it is to count, or no longer, while it is active. */
+  protected counted(): void {}
 
   /** Begins to watch. */
   protected abstract begin(): void;
@@ -140,21 +155,29 @@ export class TimerWatcher extends Watcher {
     super(hooks);
     if (typeof after !== "number" || Number.isNaN(after)) {
       throw new TypeError(
-        `Cannot create a timer as 'after' must be a number: received ${String(after)}`,
+        `Cannot create a timer as 'after' must be a number: received ${Deno.inspect(after)}`,
       );
     }
-    if (!(repeat >= 0)) {
+    if (typeof repeat !== "number" || !(repeat >= 0)) {
       throw new RangeError(
-        `Cannot create a timer as 'repeat' must not be negative: received ${String(repeat)}`,
+        `Cannot create a timer as 'repeat' must be a number and not negative: received ${
+          Deno.inspect(repeat)
+        }`,
       );
     }
     this.#after = after;
     this.#repeat = repeat;
   }
 
-  /** Starts the repeating over: the next call comes in `repeat` ms. */
+  /**
+   * Starts the repeating over: the next call comes in `repeat` ms. Without a `repeat` there is nothing to start: it is stopped,
+   * as by libev, without a call.
+   *
+   * @throws {TypeError} When `fn` is not a function, or the watcher was closed.
+   */
   again<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): void {
     this.start(fn, ...args);
+    if (this.#repeat === 0) return this.stop();
     this.end();
     this.#due = hub.clock.now() + this.#repeat;
     this.#arm();
@@ -172,8 +195,15 @@ export class TimerWatcher extends Watcher {
     this.#timer = undefined;
   }
 
+  /** Makes the timer count as this does. */
+  protected override counted(): void {
+    this.end();
+    this.#arm();
+  }
+
   #arm(): void {
-    this.#timer = hub.addTimer(this.#due - hub.clock.now(), { fire: () => this.#fire() });
+    const fire = (): void => this.#fire();
+    this.#timer = hub.addTimer(this.#due - hub.clock.now(), { fire }, 0, this.ref);
   }
 
   #fire(): void {
@@ -344,11 +374,12 @@ export class StatWatcher extends Watcher {
   /** Made by `Loop.stat`. */
   constructor(hooks: unknown, path: string | URL, interval: number) {
     super(hooks);
-    if (!(interval > 0)) {
-      throw new RangeError(
-        `Cannot watch a file as 'interval' must be positive: received ${String(interval)}`,
+    if (typeof path !== "string" && !(path instanceof URL)) {
+      throw new TypeError(
+        `Cannot watch a file as 'path' must be a string or a URL: received ${Deno.inspect(path)}`,
       );
     }
+    requirePositive(interval, "interval");
     this.path = path;
     this.interval = interval;
   }
@@ -375,8 +406,14 @@ export class StatWatcher extends Watcher {
     this.#timer = undefined;
   }
 
+  /** Makes the timer count as this does. */
+  protected override counted(): void {
+    this.end();
+    this.#arm();
+  }
+
   #arm(): void {
-    this.#timer = hub.addTimer(this.interval, { fire: () => this.#fire() });
+    this.#timer = hub.addTimer(this.interval, { fire: () => this.#fire() }, 0, this.ref);
   }
 
   #fire(): void {

@@ -4,8 +4,14 @@
  * @module
  */
 
-import { Interrupt } from "../core/errors.ts";
-import { Greenlet, killerOf } from "../core/greenlet.ts";
+import {
+  requireCount,
+  requireFunction,
+  requireOptions,
+  requirePositive,
+} from "../core/arguments.ts";
+import { GreenletExit } from "../core/errors.ts";
+import { Greenlet, killerOf, watchEnd } from "../core/greenlet.ts";
 import { hub } from "../core/scheduler.ts";
 import { getCurrent } from "../core/spawn.ts";
 import type { WaitOptions } from "../core/suspend.ts";
@@ -40,8 +46,11 @@ export type Supervision = "restart" | "escalate" | "stop";
 export interface ActorOptions {
   /** How many messages may wait before `send` has to; default 1000. */
   readonly inboxSize?: number;
-  /** Decides what happens when `receive` fails; by default it escalates. */
-  readonly supervise?: (error: unknown, message: unknown) => Supervision;
+  /**
+   * Decides what happens when `receive` fails, also with a `Timeout`; by default it escalates. It is not asked when the
+   * actor is being killed, nor when `receive` throws a `GreenletExit`, which ends any greenlet well.
+   */
+  readonly supervise?: (error: unknown, message: unknown) => Supervision | PromiseLike<Supervision>;
   /** How many restarts are granted within {@link ActorOptions.within}; more escalate. Default 10. */
   readonly maxRestarts?: number;
   /** The time, in ms, in which restarts are counted; default 60 000. */
@@ -76,7 +85,7 @@ export interface ActorOptions {
 export abstract class Actor<M> extends Greenlet<void> {
   /** Messages that have been sent and not been received. */
   readonly inbox: Queue<M | typeof StopIteration>;
-  readonly #supervise: (error: unknown, message: unknown) => Supervision;
+  readonly #supervise: NonNullable<ActorOptions["supervise"]>;
   readonly #maxRestarts: number;
   readonly #within: number;
   readonly #children = new Set<Actor<never>>();
@@ -87,17 +96,18 @@ export abstract class Actor<M> extends Greenlet<void> {
    * Makes an actor that has not been started.
    *
    * @throws {RangeError} When a number in the options makes no sense.
+   * @throws {TypeError} When `supervise` is not a function.
    */
   constructor(options: ActorOptions = {}) {
     super();
-    const { inboxSize = 1000, maxRestarts = 10, within = 60_000 } = options;
-    if (!(maxRestarts >= 0) || !(within > 0)) {
-      throw new RangeError(
-        `Cannot create an actor as 'maxRestarts' and 'within' must be positive: received ${maxRestarts}, ${within}`,
-      );
-    }
+    requireOptions(options);
+    const { inboxSize = 1000, supervise = escalate, maxRestarts = 10, within = 60_000 } = options;
+    if (inboxSize !== Infinity) requireCount(inboxSize, "inboxSize");
+    if (maxRestarts !== Infinity) requireCount(maxRestarts, "maxRestarts");
+    requirePositive(within, "within");
+    requireFunction(supervise, "supervise");
     this.inbox = new Queue({ maxsize: inboxSize });
-    this.#supervise = options.supervise ?? ((): Supervision => "escalate");
+    this.#supervise = supervise;
     this.#maxRestarts = maxRestarts;
     this.#within = within;
   }
@@ -121,9 +131,14 @@ export abstract class Actor<M> extends Greenlet<void> {
 
   /** Starts an actor and looks after it: when it fails, this one fails with its error; when this one ends, it is killed. */
   supervise(child: Actor<never>): void {
+    if (!(child instanceof Actor)) {
+      throw new TypeError(
+        `Cannot supervise as 'child' must be an Actor: received ${Deno.inspect(child)}`,
+      );
+    }
     child.#supervisor = this as unknown as Actor<never>;
     this.#children.add(child);
-    child.rawlink(() => this.#children.delete(child));
+    watchEnd(child, () => this.#children.delete(child));
     child.start();
     if (this.dead) child.throw();
   }
@@ -140,12 +155,15 @@ export abstract class Actor<M> extends Greenlet<void> {
 
   /** What the greenlet does: receives until it is stopped. */
   override async run(): Promise<void> {
+    let survived: unknown; // the last kill that `receive` has got over
     for await (const message of this.inbox) {
       try {
         await this.receive(message as M);
+        survived = killerOf(this as Greenlet);
       } catch (error) {
-        // A kill, or the failure of one that it looks after, is none of its own.
-        if (error instanceof Interrupt || error === killerOf(this as Greenlet)) throw error;
+        // A kill, or the failure of one that it looks after, is none of its own, whatever its clean-up makes of it.
+        const isDying = killerOf(this as Greenlet) !== survived;
+        if (isDying || error instanceof GreenletExit) throw error;
         if (!await this.#goOn(error, message)) return;
       }
     }
@@ -164,7 +182,7 @@ export abstract class Actor<M> extends Greenlet<void> {
   }
 
   async #goOn(error: unknown, message: unknown): Promise<boolean> {
-    const decision = this.#supervise(error, message);
+    const decision = await this.#supervise(error, message);
     if (decision === "stop") return false;
     if (decision !== "restart") throw error;
     const now = hub.clock.now();
@@ -173,4 +191,8 @@ export abstract class Actor<M> extends Greenlet<void> {
     await this.restarted(error);
     return true;
   }
+}
+
+function escalate(): Supervision {
+  return "escalate";
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { Greenlet } from "../core/greenlet.ts";
-import { type Linkable, Links, requireFunction } from "../core/links.ts";
+import { requireFunction } from "../core/arguments.ts";
+import { Greenlet } from "../core/greenlet.ts";
+import { type Linkable, Links } from "../core/links.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { Timeout } from "../core/timeout.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
@@ -85,10 +86,22 @@ export class AsyncResult<T = unknown> implements Linkable {
     this.#fill("error", error);
   }
 
-  /** Takes over the result of a greenlet that has ended; this is what makes it a target for `Greenlet.link`. */
-  setFrom(greenlet: Greenlet<T>): void {
-    if (greenlet.successful) this.set(greenlet.value as T);
-    else this.setException(greenlet.exception);
+  /**
+   * Takes over what a greenlet has ended with, or what another result holds; this is what makes it a target for
+   * `Greenlet.link`. gevent's `result(source)`.
+   *
+   * @throws {TypeError} When the source is neither, or has nothing to take over yet.
+   */
+  setFrom(source: Greenlet<T> | AsyncResult<T>): void {
+    if (!(source instanceof Greenlet || source instanceof AsyncResult) || !source.ready) {
+      throw new TypeError(
+        `Cannot take over a result as 'source' must be a greenlet that has ended, or a result: received ${
+          Deno.inspect(source)
+        }`,
+      );
+    }
+    if (source.successful) this.set(source.value as T);
+    else this.setException(source.exception);
   }
 
   /**
@@ -141,9 +154,14 @@ export class AsyncResult<T = unknown> implements Linkable {
     this.#links?.unlink(callback);
   }
 
-  /** For example `<AsyncResult value>`. */
+  /** How many greenlets wait for it. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** For example `<AsyncResult value waiting=0>`. */
   toString(): string {
-    return `<AsyncResult ${this.#state} waiting=${this.#waiters.size}>`;
+    return `<AsyncResult ${this.#state} waiting=${this.waiting}>`;
   }
 
   #fill(state: "value" | "error", content: unknown): void {

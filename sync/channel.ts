@@ -126,6 +126,11 @@ export class Channel<T> implements AsyncIterable<T> {
     }
   }
 
+  /** How many greenlets wait to get and to put. */
+  get waiting(): { readonly getters: number; readonly putters: number } {
+    return { getters: this.#getters.size, putters: this.#putters.size };
+  }
+
   /** For example `<Channel balance=-1>`. */
   toString(): string {
     return `<Channel balance=${this.balance}>`;

@@ -4,8 +4,15 @@
  * @module
  */
 
+import { requireCount, requireFunction } from "../core/arguments.ts";
 import { shield } from "../core/shield.ts";
-import { checkpoint, countDown, parkWait, type WaitOptions } from "../core/suspend.ts";
+import {
+  checkpoint,
+  countDown,
+  parkWait,
+  requireWaitOptions,
+  type WaitOptions,
+} from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { Lock } from "./lock.ts";
@@ -21,7 +28,8 @@ const WAIT: WaitKind<boolean> = {
  * A lock with a place to wait for news about what it protects: Python's `threading.Condition` under gevent.
  *
  * `wait` lets go of the lock, waits to be notified, and takes the lock again, whatever ends the wait: a kill is raised
- * once the lock is held.
+ * once the lock is held. An {@link RLock} belongs to the greenlet as a whole: where one greenlet, or code outside all of
+ * them, runs several such waits side by side, each needs a greenlet of its own, or the condition a plain {@link Lock}.
  *
  * @example
  * ```ts
@@ -98,12 +106,18 @@ export class Condition {
 
   /**
    * Waits until a function says so, asking it each time this is notified; returns what it said last, which is `false`
-   * only after its own timeout.
+   * only after its own timeout. The function is asked with the lock held, and may be asynchronous.
    */
-  async waitFor(predicate: () => boolean, options: WaitOptions = {}): Promise<boolean> {
+  async waitFor(
+    predicate: () => boolean | PromiseLike<boolean>,
+    options: WaitOptions = {},
+  ): Promise<boolean> {
+    requireFunction(predicate, "predicate");
+    requireWaitOptions(options);
     const remaining = countDown(options.timeout);
-    while (!predicate()) {
-      if (!await this.wait({ timeout: remaining(), signal: options.signal })) return predicate();
+    while (!await predicate()) {
+      const notified = await this.wait({ timeout: remaining(), signal: options.signal });
+      if (!notified) return await predicate();
     }
     return true;
   }
@@ -112,8 +126,10 @@ export class Condition {
    * Wakes those who have waited longest; they go on once they have the lock. Never blocks.
    *
    * @throws {TypeError} When the lock is not held.
+   * @throws {RangeError} When `count` is negative or not an integer.
    */
   notify(count = 1): void {
+    requireCount(count, "count");
     this.#requireHeld("notify");
     for (let left = count; left > 0 && this.#waiters.resumeFirst(true); left--);
   }

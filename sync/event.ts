@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Linkable, Links, requireFunction } from "../core/links.ts";
+import { requireFunction } from "../core/arguments.ts";
+import { type Linkable, Links } from "../core/links.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Queue } from "./queue.ts";
-import type { ItemStore, QueueOptions } from "./simple_queue.ts";
+import type { ItemStore } from "./item_store.ts";
+import { type JoinableQueueOptions, Queue } from "./queue.ts";
 
 /**
  * A queue that gives the newest item first: gevent's `LifoQueue`.
@@ -22,10 +22,16 @@ export class LifoQueue<T> extends Queue<T> {
   /**
    * Makes a queue.
    *
-   * @throws {RangeError} When `maxsize` is negative or not an integer.
+   * @throws {RangeError} When `maxsize` or `unfinishedTasks` is negative or not an integer.
+   * @throws {TypeError} When `options` is not an object, or its `items` are not iterable.
    */
-  constructor(options: QueueOptions<T> = {}) {
+  constructor(options?: JoinableQueueOptions<T>) {
     super(options, new Stack<T>());
+  }
+
+  /** With the items in the order in which they were put. */
+  protected override copyOptions(): JoinableQueueOptions<T> {
+    return { ...super.copyOptions(), items: this.items.reverse() };
   }
 }
 
@@ -46,5 +52,9 @@ class Stack<T> implements ItemStore<T> {
 
   at(): T | undefined {
     return this.#items.at(-1);
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.toReversed().values();
   }
 }

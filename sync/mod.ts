@@ -21,14 +21,14 @@ export { Barrier, BrokenBarrierError } from "./barrier.ts";
 export { Channel } from "./channel.ts";
 export { Condition } from "./condition.ts";
 export { Event } from "./event.ts";
+export type { ItemStore } from "./item_store.ts";
 export { Lock } from "./lock.ts";
 export { LifoQueue } from "./lifo_queue.ts";
 export { PriorityQueue, type PriorityQueueOptions } from "./priority_queue.ts";
-export { Queue } from "./queue.ts";
+export { type JoinableQueueOptions, Queue } from "./queue.ts";
 export { RLock } from "./rlock.ts";
 export { type AcquireOptions, BoundedSemaphore, DummySemaphore, Semaphore } from "./semaphore.ts";
 export {
-  type ItemStore,
   type QueueOptions,
   type QueueWaitOptions,
   SimpleQueue,

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { requireFunction } from "../core/links.ts";
-import { Queue } from "./queue.ts";
-import type { ItemStore, QueueOptions } from "./simple_queue.ts";
+import { requireFunction, requireOptions } from "../core/arguments.ts";
+import type { ItemStore } from "./item_store.ts";
+import { type JoinableQueueOptions, Queue } from "./queue.ts";
 
 /**
  * What the constructor of `PriorityQueue` takes.
@@ -22,10 +22,10 @@ import type { ItemStore, QueueOptions } from "./simple_queue.ts";
  * console.assert(queue.getNowait().due === 1);
  * ```
  */
-export interface PriorityQueueOptions<T> extends QueueOptions<T> {
+export interface PriorityQueueOptions<T> extends JoinableQueueOptions<T> {
   /**
-   * Says which of two items comes first, as for `Array.prototype.sort`. By default numbers, strings and dates are compared
-   * by value, and arrays item by item, so that `[priority, data]` works as a Python tuple does.
+   * Says which of two items comes first, as for `Array.prototype.sort`. By default numbers, strings and dates are
+   * compared by value, and arrays item by item, so that `[priority, data]` works as a Python tuple does.
    */
   readonly compare?: (a: T, b: T) => number;
 }
@@ -42,16 +42,25 @@ export interface PriorityQueueOptions<T> extends QueueOptions<T> {
  * ```
  */
 export class PriorityQueue<T> extends Queue<T> {
+  readonly #compare: (a: T, b: T) => number;
+
   /**
    * Makes a queue.
    *
-   * @throws {RangeError} When `maxsize` is negative or not an integer.
-   * @throws {TypeError} When `compare` is not a function.
+   * @throws {RangeError} When `maxsize` or `unfinishedTasks` is negative or not an integer.
+   * @throws {TypeError} When `compare` is not a function, `options` not an object, or its `items` not iterable.
    */
   constructor(options: PriorityQueueOptions<T> = {}) {
+    requireOptions(options);
     const { compare = compareValues } = options;
     requireFunction(compare, "compare");
     super(options, new Heap<T>(compare));
+    this.#compare = compare;
+  }
+
+  /** With the same order. */
+  protected override copyOptions(): PriorityQueueOptions<T> {
+    return { ...super.copyOptions(), compare: this.#compare };
   }
 }
 
@@ -117,6 +126,11 @@ class Heap<T> implements ItemStore<T> {
 
   at(): T | undefined {
     return this.#entries[0]?.item;
+  }
+
+  *[Symbol.iterator](): IterableIterator<T> {
+    const entries = this.#entries.toSorted((a, b) => this.#before(a, b) ? -1 : 1);
+    for (const { item } of entries) yield item;
   }
 
   #before(a: Entry<T>, b: Entry<T>): boolean {

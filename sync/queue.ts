@@ -4,16 +4,34 @@
  * @module
  */
 
+import { requireCount, requireOptions } from "../core/arguments.ts";
 import { ShutDown } from "../core/errors.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
-import { type ItemStore, type QueueOptions, SimpleQueue } from "./simple_queue.ts";
+import type { ItemStore } from "./item_store.ts";
+import { type QueueOptions, SimpleQueue } from "./simple_queue.ts";
 
 const JOIN: WaitKind<boolean> = {
   name: "Queue.join",
   expired: (waiter) => void waiter.resume(false),
 };
+
+/**
+ * What the constructor of `Queue` takes.
+ *
+ * @example
+ * ```ts
+ * import { type JoinableQueueOptions, Queue } from "@gevent/deno";
+ *
+ * const options: JoinableQueueOptions<string> = { items: ["left over"], unfinishedTasks: 0 };
+ * console.assert(await new Queue(options).join());
+ * ```
+ */
+export interface JoinableQueueOptions<T> extends QueueOptions<T> {
+  /** How many tasks are not done from the start; by default as many as there are `items`. */
+  readonly unfinishedTasks?: number;
+}
 
 /**
  * First in, first out, between greenlets, with an optional limit: gevent's `Queue` (and
@@ -45,11 +63,14 @@ export class Queue<T> extends SimpleQueue<T> {
   /**
    * Makes a queue; the items it begins with count as unfinished. A subclass may pass another place to keep the items.
    *
-   * @throws {RangeError} When `maxsize` is negative or not an integer.
+   * @throws {RangeError} When `maxsize` or `unfinishedTasks` is negative or not an integer.
+   * @throws {TypeError} When `options` is not an object, or its `items` are not iterable.
    */
-  constructor(options?: QueueOptions<T>, items?: ItemStore<T>) {
+  constructor(options?: JoinableQueueOptions<T>, items?: ItemStore<T>) {
     super(options, items);
-    this.#unfinished = this.qsize;
+    const { unfinishedTasks = this.qsize } = options ?? {};
+    requireCount(unfinishedTasks, "unfinishedTasks");
+    this.#unfinished = unfinishedTasks;
   }
 
   /** How many items were put and not yet marked with {@link Queue.taskDone}. */
@@ -84,17 +105,23 @@ export class Queue<T> extends SimpleQueue<T> {
    * Ends the queue: nothing can be put any more, and `get` throws `ShutDown` once all is taken; whoever waits is told
    * now. With `immediate`, what is left is dropped and counts as done. Calling it again is harmless.
    */
-  shutdown({ immediate = false }: { immediate?: boolean } = {}): void {
+  shutdown(options: { immediate?: boolean } = {}): void {
+    requireOptions(options);
     this.#shutDown = true;
     const error = (): ShutDown => new ShutDown();
     this.failWaiting("putters", error);
-    if (immediate) {
+    if (options.immediate) {
       while (this.qsize > 0) {
         this.drop();
         if (this.#unfinished > 0) this.taskDone();
       }
     }
     this.failWaiting("getters", error);
+  }
+
+  /** With the same number of tasks that are not done; the copy of a queue that was shut down is not. */
+  protected override copyOptions(): JoinableQueueOptions<T> {
+    return { ...super.copyOptions(), unfinishedTasks: this.#unfinished };
   }
 
   /** What those get who use a queue that was shut down. */

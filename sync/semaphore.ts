@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Linkable, Links, requireFunction } from "../core/links.ts";
+import { requireFunction } from "../core/arguments.ts";
+import { type Linkable, Links } from "../core/links.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
@@ -68,7 +69,9 @@ export class Semaphore implements Linkable {
   constructor(value = 1) {
     if (!Number.isInteger(value) || value < 0) {
       throw new RangeError(
-        `Cannot create a semaphore as 'value' must be an integer and not negative: received ${value}`,
+        `Cannot create a semaphore as 'value' must be an integer and not negative: received ${
+          Deno.inspect(value)
+        }`,
       );
     }
     this.#counter = value;
@@ -154,9 +157,14 @@ export class Semaphore implements Linkable {
     this.#links?.unlink(callback);
   }
 
+  /** How many greenlets wait to take a permit. */
+  get waiting(): number {
+    return this.#acquirers.size;
+  }
+
   /** For example `<Semaphore counter=2 waiting=0>`. */
   toString(): string {
-    return `<${this.constructor.name} counter=${this.#counter} waiting=${this.#acquirers.size}>`;
+    return `<${this.constructor.name} counter=${this.#counter} waiting=${this.waiting}>`;
   }
 }
 

@@ -1,17 +1,19 @@
 /**
  * The simplest queue between greenlets, on which the others stand.
  *
- * Items go straight from a putter to a waiting getter, and a blocked putter's item is moved in by whoever makes room, so
- * that an item is at any time in exactly one place, whatever is killed or timed out.
+ * Items go straight from a putter to a waiting getter, and a blocked putter's item is moved in by whoever makes room,
+ * so that an item is at any time in exactly one place, whatever is killed or timed out.
  *
  * @module
  */
 
+import { requireIterable, requireOptions } from "../core/arguments.ts";
 import { Deque } from "../core/deque.ts";
 import { Empty, Full, ShutDown } from "../core/errors.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
+import { type ItemStore, requireStore } from "./item_store.ts";
 
 // deno-lint-ignore no-explicit-any -- one constant serves the queues of every item type
 const GET: WaitKind<any> = {
@@ -81,44 +83,6 @@ export interface QueueWaitOptions extends WaitOptions {
 }
 
 /**
- * Where a queue keeps its items, and so in which order they come out.
- *
- * @example
- * ```ts
- * import { type ItemStore, SimpleQueue } from "@gevent/deno";
- *
- * class Newest<T> extends SimpleQueue<T> {
- *   constructor() {
- *     const items: T[] = [];
- *     const store: ItemStore<T> = {
- *       get size() {
- *         return items.length;
- *       },
- *       push: (item) => void items.push(item),
- *       shift: () => items.pop(),
- *       at: () => items.at(-1),
- *     };
- *     super({}, store);
- *   }
- * }
- * const queue = new Newest<number>();
- * queue.putNowait(1);
- * queue.putNowait(2);
- * console.assert(queue.getNowait() === 2);
- * ```
- */
-export interface ItemStore<T> {
-  /** How many items there are. */
-  readonly size: number;
-  /** Takes an item in; may throw, then nothing has changed. */
-  push(item: T): void;
-  /** Takes the next item out. */
-  shift(): T | undefined;
-  /** The next item, for index 0. */
-  at(index: number): T | undefined;
-}
-
-/**
  * First in, first out, between greenlets, with an optional limit, and nothing more: gevent's `SimpleQueue`.
  *
  * Whoever waits is served in the order of arrival. A `get` that is killed or timed out takes no item, a `put` no
@@ -134,8 +98,7 @@ export interface ItemStore<T> {
  * ```
  */
 export class SimpleQueue<T> implements AsyncIterable<T> {
-  /** How many items it takes before `put` has to wait; `Infinity` without a limit. */
-  readonly maxsize: number;
+  #maxsize: number;
   readonly #items: ItemStore<T>;
   readonly #getters: WaitQueue<T> = new WaitQueue();
   readonly #peekers: WaitQueue<T> = new WaitQueue();
@@ -145,17 +108,62 @@ export class SimpleQueue<T> implements AsyncIterable<T> {
    * Makes a queue. A subclass may pass another place to keep the items.
    *
    * @throws {RangeError} When `maxsize` is negative or not an integer.
+   * @throws {TypeError} When `options` is not an object, its `items` are not iterable, or what a subclass passes is no
+   * store.
    */
   constructor(options: QueueOptions<T> = {}, items: ItemStore<T> = new Deque<T>()) {
-    const maxsize = options.maxsize ?? Infinity;
-    if (maxsize !== Infinity && !(Number.isInteger(maxsize) && maxsize >= 0)) {
-      throw new RangeError(
-        `Cannot create a queue as 'maxsize' must be an integer and not negative: received ${maxsize}`,
+    requireOptions(options);
+    requireStore(items);
+    const { items: given = [] } = options;
+    requireIterable(given, "items");
+    this.#maxsize = limitOf(options.maxsize, "create a queue");
+    this.#items = items;
+    for (const item of given) items.push(item);
+  }
+
+  /**
+   * How many items it takes before `put` has to wait; `Infinity` without a limit. May be set anew, as when it was made:
+   * with more room, those who wait to put go on; with less, what is in it stays.
+   */
+  get maxsize(): number {
+    return this.#maxsize;
+  }
+
+  set maxsize(maxsize: number | null) {
+    this.#maxsize = limitOf(maxsize, "set the limit of a queue");
+    this.#moveIn();
+  }
+
+  /**
+   * What is in it, in the order in which it would come out: a list of its own, which does not change. gevent's
+   * `queue.queue`.
+   *
+   * @throws {TypeError} When a subclass keeps the items where they cannot be listed.
+   */
+  get items(): T[] {
+    const store = this.#items;
+    if (store[Symbol.iterator] === undefined) {
+      throw new TypeError(`Cannot list the items of ${this} as its store is not iterable`);
+    }
+    return [...store as Iterable<T>];
+  }
+
+  /**
+   * Makes another queue of the same class with the same items and the same limit, for which nobody waits. gevent's
+   * `copy`.
+   *
+   * @throws {TypeError} When the class makes something else of the options that a queue takes; it has to override this.
+   */
+  copy(): this {
+    const copy = new (this.constructor as new (options: QueueOptions<T>) => this)(
+      this.copyOptions(),
+    );
+    if (copy.qsize !== this.qsize || copy.maxsize !== this.maxsize) {
+      throw new TypeError(
+        `Cannot copy ${this} as its class neither takes the options nor overrides 'copy'`,
       );
     }
-    this.maxsize = maxsize === 0 ? Infinity : maxsize;
-    this.#items = items;
-    for (const item of options.items ?? []) items.push(item);
+    return copy;
   }
 
   /** How many items are in it. */
@@ -170,7 +178,7 @@ export class SimpleQueue<T> implements AsyncIterable<T> {
 
   /** Whether `put` would have to wait. */
   get full(): boolean {
-    return this.qsize >= this.maxsize;
+    return this.qsize >= this.#maxsize;
   }
 
   /**
@@ -278,9 +286,14 @@ export class SimpleQueue<T> implements AsyncIterable<T> {
 
   /** For example `<Queue maxsize=2 size=1 getters=0 putters=0>`. */
   toString(): string {
-    const limit = this.maxsize === Infinity ? "" : ` maxsize=${this.maxsize}`;
+    const limit = this.#maxsize === Infinity ? "" : ` maxsize=${this.#maxsize}`;
     const { getters, putters } = this.waiting;
     return `<${this.constructor.name}${limit} size=${this.qsize} getters=${getters} putters=${putters}>`;
+  }
+
+  /** What another queue has to be made of to be like this one; for {@link SimpleQueue.copy}. */
+  protected copyOptions(): QueueOptions<T> {
+    return { maxsize: this.#maxsize, items: this.items };
   }
 
   /** The error for those who want to go on using a queue that has ended; `undefined` while it has not. */
@@ -322,6 +335,12 @@ export class SimpleQueue<T> implements AsyncIterable<T> {
   /** Takes an item, and moves in that of whoever has waited longest to put one. */
   #release(): T {
     const item = this.#items.shift() as T;
+    this.#moveIn();
+    return item;
+  }
+
+  /** Moves in the items of those who wait to put, as far as there is room, in the order in which they came. */
+  #moveIn(): void {
     while (!this.full) {
       const wait = this.#putters.first;
       if (wait === null) break;
@@ -332,6 +351,15 @@ export class SimpleQueue<T> implements AsyncIterable<T> {
         wait.fail(error); // it is the putter's item that could not be stored
       }
     }
-    return item;
   }
+}
+
+function limitOf(maxsize: number | null | undefined, what: string): number {
+  if (maxsize == null || maxsize === Infinity || maxsize === 0) return Infinity;
+  if (Number.isInteger(maxsize) && maxsize > 0) return maxsize;
+  throw new RangeError(
+    `Cannot ${what} as 'maxsize' must be an integer and not negative: received ${
+      Deno.inspect(maxsize)
+    }`,
+  );
 }

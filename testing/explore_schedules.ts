@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requireFunction } from "../core/links.ts";
+import { requireFunction } from "../core/arguments.ts";
 import { hub } from "../core/scheduler.ts";
 import { runVirtual } from "./virtual_clock.ts";
 
@@ -45,6 +45,10 @@ export interface Exploration {
 /**
  * Runs a concurrent function again and again in virtual time, each time with another order in which greenlets that are
  * ready run, and stops at the first order in which it fails: by an error, an assertion, or because all are blocked.
+ *
+ * The error of a greenlet is a failure, too, unless somebody has asked for it by the end of the run: by `get`, by reading
+ * `exception`, or with the `raiseError` of `joinAll` and `Group.join`. Waiting for its end, as `join` does, is not enough.
+ * A greenlet that ends with the error it has got is a failure of its own. Errors of hub callbacks always are.
  *
  * Whatever goes wrong because of somebody else running in between, such as a check and an act with an `await` between
  * them, is found in moments. An order is made from a seed: `{ seeds: [seed] }` replays it exactly, as long as the
@@ -99,15 +103,17 @@ async function runInOrder(
   seed: number,
 ): Promise<{ error: unknown } | undefined> {
   const random = mulberry32(seed);
-  const report = hub.onError;
+  const { onError, errorsTaken } = hub;
+  const reports: { context: unknown; error: unknown }[] = [];
+  const taken = new WeakSet<object>();
   let failure: { error: unknown } | undefined;
   let began = false;
-  // An error in a greenlet that nobody joins is a failure of the whole.
-  hub.onError = (_context, error) => void (failure ??= { error });
+  hub.onError = (context, error) => void reports.push({ context, error });
   try {
     await runVirtual(() => {
       began = true;
       hub.pick = (queued) => Math.floor(random() * queued);
+      hub.errorsTaken = taken;
       return fn();
     });
   } catch (error) {
@@ -115,9 +121,11 @@ async function runInOrder(
     failure = { error };
   } finally {
     if (began) hub.pick = null;
-    hub.onError = report;
+    hub.onError = onError;
+    hub.errorsTaken = errorsTaken;
   }
-  return failure;
+  const left = reports.find(({ context }) => !taken.has(context as object));
+  return failure ?? (left && { error: left.error });
 }
 
 function* range(count: number): Iterable<number> {

@@ -4,13 +4,13 @@
  * @module
  */
 
+import { requireFunction } from "../core/arguments.ts";
 import { type Clock, nextTurn } from "../core/clock.ts";
 import { LoopExit } from "../core/errors.ts";
-import { Greenlet } from "../core/greenlet.ts";
+import { Greenlet, watchEnd } from "../core/greenlet.ts";
 import { hub } from "../core/scheduler.ts";
 import { describeBlocked } from "../core/inspect.ts";
 import { killAll } from "../core/join.ts";
-import { requireFunction } from "../core/links.ts";
 
 /** Stands still while anything can run, and jumps to the next deadline when nothing can. */
 class VirtualClock implements Clock {
@@ -26,9 +26,10 @@ class VirtualClock implements Clock {
     return this.#now;
   }
 
-  arm(deadline: number, wake: () => void): void {
+  arm(deadline: number, wake: () => void, ref: boolean): void {
     const armed = this.#armed = {};
-    void this.#jumpWhenIdle(armed, deadline, wake);
+    // A deadline that the process would not live to see is none.
+    void this.#jumpWhenIdle(armed, ref ? deadline : Infinity, wake);
   }
 
   disarm(): void {
@@ -49,7 +50,8 @@ class VirtualClock implements Clock {
 
 /**
  * Runs a function as a greenlet in virtual time: when everybody waits, the clock jumps to the next deadline, so that an
- * hour of sleeping takes no time and everything happens in the same order each time.
+ * hour of sleeping takes no time and everything happens in the same order each time, however fast the machine is: what the
+ * hub does by time elsewhere, it does here by the number of turns that greenlets have had.
  *
  * All timeouts and sleeps of this library follow it, `getHub().clock.now()` tells the virtual time, which starts at 0.
  * Timers of the runtime and I/O do not: the clock cannot know of them, and jumps. When all wait and no timer is left,
@@ -111,7 +113,9 @@ export async function runVirtual<T>(fn: () => T | PromiseLike<T>): Promise<T> {
 /** Starts a greenlet and waits for its end; whoever waits here is not in virtual time. */
 function ended(greenlet: Greenlet<unknown>): Promise<void> {
   return new Promise((resolve) => {
-    greenlet.rawlink(() => resolve());
+    watchEnd(greenlet, () => resolve());
+    // The run queue may hold entries from before: they must not count, or no run would be like the other.
+    hub.enqueueCallback(() => hub.restartCounts());
     greenlet.start();
   });
 }

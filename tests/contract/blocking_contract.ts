@@ -230,6 +230,18 @@ export const CELLS: Readonly<Record<string, Cell>> = {
     await assertNothingLost(fixture);
   },
 
+  "refuses options that are none, and a signal that is none": async (fixture) => {
+    const signals = [new AbortController(), new EventTarget(), 5];
+    for (const options of [5, null, true, ...signals.map((signal) => ({ signal }))]) {
+      const caller = new Caller(() => fixture.call(options as never));
+      await caller.greenlet.join();
+      assertInstanceOf(caller.error, TypeError);
+      const shown = Deno.inspect((options as { signal?: unknown } | null)?.signal ?? options);
+      assert(caller.error.message.endsWith(`received ${shown}`), caller.error.message);
+    }
+    await assertNothingLost(fixture);
+  },
+
   // The timeouts of others.
   "raises the Timeout of a withTimeout() around it": async (fixture) => {
     const timeout = new Timeout(5);

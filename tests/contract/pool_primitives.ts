@@ -13,7 +13,7 @@ import { Event } from "../../sync/event.ts";
 import { except, type Fixture, type Primitive } from "./blocking_contract.ts";
 
 const noOptions = except(
-  "its arguments are those of the function",
+  "all further arguments are the function's: see Pool.start()",
   "gives up when its timeout comes before it is ready",
   "drops its timeout when it becomes ready before",
   "has one outcome when its timeout is due right after the wake-up",
@@ -22,6 +22,7 @@ const noOptions = except(
   "gives up when a running Timeout given as its timeout expires",
   "cancels the Timeout given as its timeout when it becomes ready",
   "refuses a timeout that is not a number",
+  "refuses options that are none, and a signal that is none",
   "raises the reason when its signal is aborted already",
   "takes nothing when its signal is aborted already",
   "raises the reason when its signal is aborted while it waits",
@@ -31,6 +32,7 @@ const noOptions = except(
 const waitsAgain = except(
   "it has more to wait for after that",
   "gives its value when killed after the wake-up",
+  "ignores its signal when that is aborted after the wake-up",
 );
 
 /** A pool of one whose slot is taken until it is woken. */
@@ -206,9 +208,14 @@ export const POOL_PRIMITIVES: readonly Primitive[] = [
     linked: true,
     make() {
       const { group, wait, rest } = mapping();
-      return { ...rest, call: () => group.map(wait, [1, 2]), value: [true, true] };
+      return {
+        ...rest,
+        call: (options) => group.map(wait, [1, 2], options),
+        value: [true, true],
+        expired: "timeout",
+      };
     },
-    except: { ...noOptions, ...waitsAgain },
+    except: waitsAgain,
   },
   ...(["imap", "imapUnordered"] as const).map((method): Primitive => ({
     name: `Group.${method}()`,
@@ -218,8 +225,8 @@ export const POOL_PRIMITIVES: readonly Primitive[] = [
       const { group, wait, rest } = mapping();
       return {
         ...rest,
-        async call() {
-          const results = group[method](wait, [1]);
+        async call(options) {
+          const results = group[method](wait, [1], options);
           try {
             return (await results.next()).value;
           } finally {
@@ -227,8 +234,8 @@ export const POOL_PRIMITIVES: readonly Primitive[] = [
           }
         },
         value: true,
+        expired: "timeout",
       };
     },
-    except: noOptions,
   })),
 ];

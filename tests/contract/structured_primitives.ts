@@ -18,7 +18,8 @@ import { Actor } from "../../sync/actor.ts";
 import { Barrier, BrokenBarrierError } from "../../sync/barrier.ts";
 import { Condition } from "../../sync/condition.ts";
 import { Event } from "../../sync/event.ts";
-import { except, type Primitive } from "./blocking_contract.ts";
+import { Lock } from "../../sync/lock.ts";
+import { type Except, except, type Primitive } from "./blocking_contract.ts";
 
 const noOptions = except(
   "it takes no options",
@@ -30,6 +31,7 @@ const noOptions = except(
   "gives up when a running Timeout given as its timeout expires",
   "cancels the Timeout given as its timeout when it becomes ready",
   "refuses a timeout that is not a number",
+  "refuses options that are none, and a signal that is none",
   "raises the Timeout of another when that comes before its own",
   "raises the reason when its signal is aborted already",
   "takes nothing when its signal is aborted already",
@@ -39,6 +41,38 @@ const noOptions = except(
 
 class Recipient extends Actor<string> {
   override receive(): void {}
+}
+
+function conditionPrimitive(name: string, make: () => Condition, but: Except = {}): Primitive {
+  return {
+    name,
+    waitsFor: "Condition.wait",
+    linked: true,
+    except: but,
+    make() {
+      const condition = make();
+      const wakeThen = (action: () => void): void => {
+        // Nobody is told of a notification that was before: so it comes when there is somebody.
+        spawn(async () => {
+          for (let i = 0; condition.waiting === 0; i++) await sleep(i < 30 ? 0 : 1);
+          using _ = await condition.hold();
+          condition.notify();
+          action();
+        });
+      };
+      return {
+        async call(options) {
+          using _ = await condition.hold();
+          return await condition.wait(options);
+        },
+        value: true,
+        expired: { value: false },
+        wake: () => wakeThen(() => {}),
+        wakeThen,
+        untouched: () => assertEquals(condition.waiting, 0),
+      };
+    },
+  };
 }
 
 /** See the module. */
@@ -101,6 +135,10 @@ export const STRUCTURED_PRIMITIVES: readonly Primitive[] = [
         "in the hub it hands over without waiting",
         "throws BlockingSwitchOutError when called in a hub callback",
         "takes nothing when called in a hub callback",
+      ),
+      ...except(
+        "a greenlet that has handed control over has none to hand over side by side with that",
+        "causes no unhandled rejection when interrupted while nobody awaits it",
       ),
     },
   },
@@ -208,32 +246,9 @@ export const STRUCTURED_PRIMITIVES: readonly Primitive[] = [
       ),
     },
   },
-  {
-    name: "Condition.wait()",
-    waitsFor: "Condition.wait",
-    linked: true,
-    make() {
-      const condition = new Condition();
-      const wakeThen = (action: () => void): void => {
-        // Nobody is told of a notification that was before: so it comes when there is somebody.
-        spawn(async () => {
-          for (let i = 0; condition.waiting === 0; i++) await sleep(i < 30 ? 0 : 1);
-          using _ = await condition.hold();
-          condition.notify();
-          action();
-        });
-      };
-      return {
-        async call(options) {
-          using _ = await condition.hold();
-          return await condition.wait(options);
-        },
-        value: true,
-        expired: { value: false },
-        wake: () => wakeThen(() => {}),
-        wakeThen,
-        untouched: () => assertEquals(condition.waiting, 0),
-      };
-    },
-  },
+  conditionPrimitive("Condition.wait()", () => new Condition(), {
+    "causes no unhandled rejection when interrupted while nobody awaits it":
+      "an RLock belongs to the greenlet, which can wait but once",
+  }),
+  conditionPrimitive("Condition.wait() with a Lock", () => new Condition(new Lock())),
 ];

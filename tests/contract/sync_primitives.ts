@@ -19,7 +19,7 @@ import { RLock } from "../../sync/rlock.ts";
 import { type QueueOptions, SimpleQueue } from "../../sync/simple_queue.ts";
 import { BoundedSemaphore, Semaphore } from "../../sync/semaphore.ts";
 import { turns } from "../helpers/virtual_test.ts";
-import { except, type Fixture, type Primitive } from "./blocking_contract.ts";
+import { type Except, except, type Fixture, type Primitive } from "./blocking_contract.ts";
 
 /** `acquire` and `hold`, which is never given back here, of whatever has permits. */
 function permitPrimitives(kind: string, make: () => Semaphore): Primitive[] {
@@ -150,6 +150,46 @@ function heldRLock(): { lock: RLock; rest: Omit<Fixture, "call" | "value"> } {
   };
 }
 
+function conditionPrimitive(name: string, make: () => Condition, more: Except = {}): Primitive {
+  return {
+    name,
+    waitsFor: "Condition.wait",
+    linked: true,
+    make() {
+      const condition = make();
+      let ready = false;
+      const wakeThen = (action: () => void): void => {
+        ready = true;
+        spawn(async () => {
+          using _ = await condition.hold();
+          condition.notifyAll();
+          action();
+        });
+      };
+      return {
+        async call(options) {
+          using _ = await condition.hold();
+          return await condition.waitFor(() => ready, options);
+        },
+        value: true,
+        expired: { value: false },
+        wake: () => wakeThen(() => {}),
+        wakeThen,
+        untouched: () => assertEquals(condition.waiting, 0),
+      };
+    },
+    except: {
+      ...except(
+        "what is true already is not waited for, and the lock takes no options",
+        "takes nothing when its signal is aborted already",
+        "has one outcome when its timeout is due right before the wake-up",
+        "has one outcome when its timeout is due right after the wake-up",
+      ),
+      ...more,
+    },
+  };
+}
+
 /** See the module. */
 export const SYNC_PRIMITIVES: readonly Primitive[] = [
   ...permitPrimitives("Semaphore", () => new Semaphore()),
@@ -234,7 +274,7 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
   },
   {
     name: "RLock.acquire()",
-    waitsFor: "Semaphore.acquire",
+    waitsFor: "RLock.acquire",
     linked: true,
     async make() {
       const { lock, rest } = heldRLock();
@@ -253,7 +293,7 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
   },
   {
     name: "RLock.hold()",
-    waitsFor: "Semaphore.hold",
+    waitsFor: "RLock.hold",
     linked: true,
     async make() {
       const { lock, rest } = heldRLock();
@@ -269,42 +309,11 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
       };
     },
   },
-  {
-    name: "Condition.waitFor()",
-    waitsFor: "Condition.wait",
-    linked: true,
-    make() {
-      const condition = new Condition();
-      let ready = false;
-      const wakeThen = (action: () => void): void => {
-        ready = true;
-        spawn(async () => {
-          using _ = await condition.hold();
-          condition.notifyAll();
-          action();
-        });
-      };
-      return {
-        async call(options) {
-          using _ = await condition.hold();
-          return await condition.waitFor(() => ready, options);
-        },
-        value: true,
-        expired: { value: false },
-        wake: () => wakeThen(() => {}),
-        wakeThen,
-        untouched: () => assertEquals(condition.waiting, 0),
-      };
-    },
-    except: {
-      ...except(
-        "what is true already is not waited for, and the lock takes no options",
-        "takes nothing when its signal is aborted already",
-        "has one outcome when its timeout is due right before the wake-up",
-        "has one outcome when its timeout is due right after the wake-up",
-      ),
-    },
-  },
+  conditionPrimitive("Condition.waitFor()", () => new Condition(), {
+    "causes no unhandled rejection when interrupted while nobody awaits it":
+      "an RLock belongs to the greenlet, which can wait but once",
+  }),
+  conditionPrimitive("Condition.waitFor() with a Lock", () => new Condition(new Lock())),
   {
     name: "Channel.get()",
     waitsFor: "Channel.get",

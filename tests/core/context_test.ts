@@ -1,12 +1,14 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type ContextCarrier, makeCarrier, runtimeInternals } from "../../core/context.ts";
+import { Scope } from "../../core/scope.ts";
 
 interface Value {
   readonly name: string;
 }
 
-const value = (name: string): Value => ({ name });
+// A scope, like everything that is carried under the same key in this process.
+const value = (name: string): Value => Object.assign(new Scope(null), { name });
 
 /** Both ways to carry a value have to do the same. */
 function carriers(): Record<string, ContextCarrier<Value>> {

@@ -1,8 +1,16 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { GreenletExit } from "../../core/errors.ts";
 import { Greenlet } from "../../core/greenlet.ts";
 import { Group } from "../../core/group.ts";
 import { joinAll } from "../../core/join.ts";
+import { Pool } from "../../core/pool.ts";
 import { sleep } from "../../core/sleep.ts";
 import { getCurrent, spawn } from "../../core/spawn.ts";
 import { Event } from "../../sync/event.ts";
@@ -50,8 +58,8 @@ virtualTest("Group.add() changes nothing when the greenlet is a member", async (
 virtualTest("Group refuses what is not a greenlet", async () => {
   const group = new Group();
   for (const nonsense of [undefined, 5, Promise.resolve()]) {
-    assertThrows(() => new Group([nonsense as never]), TypeError, "what is not a greenlet");
-    await assertRejects(() => group.add(nonsense as never), TypeError, "what is not a greenlet");
+    assertThrows(() => new Group([nonsense as never]), TypeError, "must be a Greenlet");
+    await assertRejects(() => group.add(nonsense as never), TypeError, "must be a Greenlet");
     await assertRejects(() => group.spawn(nonsense as never), TypeError, "must be a function");
     await assertRejects(() => group.apply(nonsense as never), TypeError, "must be a function");
     await assertRejects(() => group.map(nonsense as never, []), TypeError, "must be a function");
@@ -265,4 +273,38 @@ virtualTest("Group.tryStart() adds and starts a greenlet", async () => {
 virtualTest("Group.mapAsync() gives a greenlet for the list at once", async () => {
   const group = new Group();
   assertEquals(await group.mapAsync((n: number) => n * 2, [1, 2, 3]).get(), [2, 4, 6]);
+});
+
+class Job<T> extends Greenlet<T> {
+  readonly kind = "job";
+}
+
+virtualTest("Group makes greenlets of the class that it is told to", async () => {
+  for (
+    const group of [new Group([], { greenletClass: Job }), new Pool(2, { greenletClass: Job })]
+  ) {
+    const kind = (): unknown => (getCurrent() as Job<unknown>).kind;
+    const spawned = await group.spawn(kind);
+    assertInstanceOf(spawned, Job);
+    assertInstanceOf(group.applyAsync(kind), Job);
+    assertEquals([await spawned.get(), await group.apply(kind)], ["job", "job"]);
+    assertEquals(await group.map(kind, [1, 2]), ["job", "job"]);
+    assertEquals(group.greenletClass, Job);
+  }
+  assertEquals([new Group().greenletClass, new Pool(1).greenletClass], [Greenlet, Greenlet]);
+});
+
+virtualTest("Group may be extended by one with another class of greenlets", async () => {
+  class Jobs extends Group {
+    override readonly greenletClass = Job;
+  }
+  assertInstanceOf(await new Jobs().spawn(() => {}), Job);
+});
+
+Deno.test("Group and Pool refuse a class that is none of greenlets", () => {
+  for (const greenletClass of [5, {}, class {}, () => {}]) {
+    const options = { greenletClass: greenletClass as never };
+    assertThrows(() => new Group([], options), TypeError, Deno.inspect(greenletClass));
+    assertThrows(() => new Pool(1, options), TypeError, Deno.inspect(greenletClass));
+  }
 });

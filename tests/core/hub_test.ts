@@ -3,7 +3,7 @@ import { getHub } from "../../core/hub.ts";
 import { joinAll } from "../../core/join.ts";
 import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
-import { collectReports, collectStderr } from "../helpers/reports.ts";
+import { collectReports, collectStderr, collectUnhandled } from "../helpers/reports.ts";
 import { virtualTest } from "../helpers/virtual_test.ts";
 
 const hub = getHub();
@@ -82,6 +82,30 @@ virtualTest(
       "broken handler",
     ]);
     assertEquals(await spawn(() => "alive").get(), "alive");
+  },
+);
+
+virtualTest(
+  "Hub.handleError() prints both errors when an asynchronous onError fails",
+  async () => {
+    using stderr = collectStderr();
+    using unhandled = collectUnhandled();
+    const previous = hub.onError;
+    hub.onError = async () => {
+      await Promise.resolve();
+      throw new Error("broken handler");
+    };
+    try {
+      await spawn(() => Promise.reject(new Error("broken greenlet"))).join();
+      await idle();
+    } finally {
+      hub.onError = previous;
+    }
+    assertEquals(stderr.list.map((text) => /broken \w+/.exec(text)?.[0]), [
+      "broken greenlet",
+      "broken handler",
+    ]);
+    assertEquals(unhandled.list, []);
   },
 );
 

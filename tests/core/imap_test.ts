@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { Group } from "../../core/group.ts";
 import { joinAll } from "../../core/join.ts";
 import { Pool } from "../../core/pool.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
+import { TaskGroup } from "../../core/task_group.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import { Queue } from "../../sync/queue.ts";
 import { StopIteration } from "../../sync/simple_queue.ts";
@@ -208,6 +209,138 @@ for (const method of METHODS) {
     assertEquals(await collect(results), [10, 20]);
   });
 
+  virtualTest(
+    `Group.${method}() is over when its time is, which is for all results together`,
+    async () => {
+      for (const make of [() => 25, () => new Timeout(25)]) {
+        const began = now();
+        const group = new Group();
+        const timeout = make();
+        const results = group[method](sleepFor, [10, 20, 30], { timeout });
+        await sleep(5); // it begins when the first result is asked for
+        assertEquals([(await results.next()).value, (await results.next()).value], [10, 20]);
+        const error = await assertRejects(() => results.next(), Timeout);
+        assertEquals([now() - began, error.ms, error === timeout], [30, 25, timeout !== 25]);
+        await turns();
+        assertEquals([group.size, (await results.next()).done], [0, true]);
+      }
+    },
+  );
+
+  virtualTest(`Group.${method}() gives results that are there when its time is over`, async () => {
+    const results = new Group()[method](sleepFor, [1, 2, 3], { timeout: 10 });
+    const seen: number[] = [];
+    for await (const result of results) {
+      seen.push(result);
+      await sleep(20);
+    }
+    assertEquals(seen, [1, 2, 3]);
+  });
+
+  virtualTest(`Group.${method}() is over when its signal is aborted`, async () => {
+    const group = new Group();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const results = group[method](sleepFor, [1, 100, 100], { signal });
+    await results.next();
+    controller.abort(new RangeError("enough"));
+    await assertRejects(() => results.next(), RangeError, "enough");
+    await turns();
+    assertEquals([group.size, now()], [0, 1]);
+    let begun = 0;
+    const others = group[method](() => begun++, [1], { signal });
+    await assertRejects(() => others.next(), RangeError, "enough");
+    assertEquals(begun, 0);
+  });
+
+  virtualTest(`Group.${method}() gives nothing more once it was closed`, async () => {
+    const results = new Group()[method](sleepFor, [1, 2, 3]);
+    await results.next();
+    await sleep(10); // the others have finished
+    await results.return!();
+    assertEquals(await results.next(), { done: true, value: undefined });
+  });
+
+  virtualTest(`Group.${method}() goes over a string as over other iterables`, async () => {
+    assertEquals(await collect(new Group()[method]((c: string) => c + c, "ab")), ["aa", "bb"]);
+  });
+
+  virtualTest(`Group.${method}() kills what it has begun when its reader is killed`, async () => {
+    using _ = collectReports();
+    for (const exception of [undefined, new Error("killed"), new Timeout(5)]) {
+      const pool = new Pool(2);
+      const ended: number[] = [];
+      const results = pool[method](async (n: number) => {
+        try {
+          await sleep(n);
+        } finally {
+          ended.push(n);
+        }
+      }, [1000, 2000, 3000]);
+      const reader = spawn(async () => {
+        for await (const _ of results) continue;
+      });
+      await turns();
+      await reader.kill(exception);
+      await pool.join();
+      assertEquals([ended, pool.freeCount, now()], [[1000, 2000], 2, 0]);
+      assertEquals(await results.next(), { done: true, value: undefined });
+    }
+  });
+
+  virtualTest(
+    `Group.${method}() kills what it has begun when the task group of its reader fails`,
+    async () => {
+      const pool = new Pool(1);
+      const error = await assertRejects(() =>
+        TaskGroup.run(async (group) => {
+          group.spawn(() => sleep(5).then(() => Promise.reject(new RangeError("sibling"))));
+          for await (const _ of pool[method](sleepFor, [1000])) continue;
+        })
+      );
+      await pool.join();
+      assertEquals([error instanceof RangeError, now()], [true, 5]);
+    },
+  );
+
+  virtualTest(`Group.${method}() goes on for other readers when one is killed`, async () => {
+    const group = new Group();
+    const results = group[method](sleepFor, [10, 20, 30]);
+    const seen: number[] = [];
+    const readers = [1, 2].map(() =>
+      spawn(async () => {
+        for (;;) {
+          const { done, value } = await results.next();
+          if (done) return;
+          seen.push(value);
+        }
+      })
+    );
+    await sleep(15);
+    await readers[0]!.kill();
+    await sleep(10);
+    assertEquals([seen, group.size], [[10, 20], 1]);
+    await readers[1]!.kill();
+    await group.join();
+    assertEquals(now(), 25, "The last reader has taken it along");
+  });
+
+  virtualTest(`Group.${method}() may be continued after a Timeout of any kind`, async () => {
+    const results = new Group()[method](sleepFor, [10, 20]);
+    const timeouts = [
+      new Timeout(5),
+      new Timeout(1, new Error("text")),
+      new Timeout(1, RangeError),
+    ];
+    for (const timeout of timeouts) {
+      assertStrictEquals(
+        await assertRejects(() => withTimeout(timeout, () => results.next())),
+        timeout.raised,
+      );
+    }
+    assertEquals(await collect(results), [10, 20]);
+  });
+
   virtualTest(`Group.${method}() is closed at the end of an await using block`, async () => {
     const group = new Group();
     {
@@ -297,3 +430,28 @@ virtualTest(
     assert(killed.dead);
   },
 );
+
+virtualTest("Group.map() kills what still runs for it when its time is over", async () => {
+  const pool = new Pool(2);
+  const slow = (n: number): Promise<number> => sleepFor(100 * n);
+  await assertRejects(() => pool.map(slow, [1, 2, 3], { timeout: 150 }), Timeout, "150 ms");
+  assertEquals(now(), 150);
+  await turns();
+  assertEquals([pool.size, pool.freeCount], [0, 2]);
+  const signal = AbortSignal.abort(new RangeError("enough"));
+  await assertRejects(() => pool.map(slow, [1], { signal }), RangeError, "enough");
+  assertEquals(pool.size, 0);
+});
+
+virtualTest("Group.mapAsync() ends with the Timeout when its time is over", async () => {
+  using reports = collectReports();
+  const group = new Group();
+  const mapped = group.mapAsync(sleepFor, [1, 100], { timeout: 10 });
+  await sleep(5);
+  assertEquals(mapped.ready, false);
+  await assertRejects(() => mapped.get(), Timeout, "10 ms");
+  await turns();
+  assertEquals([group.size, now(), reports.list.length], [0, 10, 1]);
+  assertThrows(() => group.mapAsync(sleepFor, 5 as never), TypeError, "received 5");
+  assertThrows(() => group.mapAsync(5 as never, []), TypeError, "received 5");
+});

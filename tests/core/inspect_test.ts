@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   describeBlocked,
   formatRunInfo,
@@ -121,3 +121,58 @@ virtualTest(
     await sleeper.join();
   },
 );
+
+virtualTest(
+  "GreenletTree draws a chain of greenlets that is longer than the stack is deep",
+  async () => {
+    const nest = async (left: number): Promise<void> => {
+      if (left > 0) await spawn(nest, left - 1).join();
+      else await sleep(5);
+    };
+    const outermost = spawn(nest, 10_000);
+    await turns();
+    await sleep(1);
+    let depth = 0;
+    for (let tree = GreenletTree.current(); tree.children.length > 0; depth++) {
+      assertEquals(tree.children.length, 1);
+      tree = tree.children[0]!;
+    }
+    assertEquals(depth, 10_002); // with that of the test
+    const text = formatRunInfo();
+    assertEquals(text.match(/waits for Greenlet.join/g)!.length, 10_000);
+    assertEquals(/\n {114} \+--- <G.*\n.*\n {114} \+--- \[21\] <G/.test(text), true);
+    assertMatch(text, /\n {114} \+--- \[10002\] <Greenlet .*\n {123} waits for sleep$/);
+    await outermost.join();
+  },
+);
+
+virtualTest("GreenletTree tells levels apart that it does not indent any further", async () => {
+  const grow = async (level: number, which: string): Promise<void> => {
+    named(`${level}${which}`, getCurrent());
+    if (level < 19) spawn(grow, level + 1, "");
+    else if (level < 22) { for (const child of ["a", "b"]) spawn(grow, level + 1, which + child); }
+    await sleep(5);
+  };
+  spawn(grow, 2, "");
+  await sleep(1);
+  const lines = GreenletTree.current().format({ details: false }).split("\n");
+  const branches = lines.slice(20).map((line) => line.replaceAll(/<Greenlet "(\w+)".*>/g, "$1"));
+  assertEquals(branches.map((line) => line.slice(114)), [
+    " +--- 20a",
+    " +--- [21] 21aa",
+    " +--- [22] 22aaa",
+    " +--- [22] 22aab",
+    " +--- [21] 21ab",
+    " +--- [22] 22aba",
+    " +--- [22] 22abb",
+    " +--- 20b",
+    " +--- [21] 21ba",
+    " +--- [22] 22baa",
+    " +--- [22] 22bab",
+    " +--- [21] 21bb",
+    " +--- [22] 22bba",
+    " +--- [22] 22bbb",
+  ]);
+  assert(branches.every((line) => line.slice(0, 114).trim() === ""));
+  await sleep(10);
+});

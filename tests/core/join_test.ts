@@ -90,8 +90,8 @@ virtualTest("joinAll() and killAll() refuse what is not a greenlet", async () =>
   const greenlet = spawn(sleep, 1);
   for (const nonsense of [undefined, 5, Promise.resolve()]) {
     const list = [greenlet, nonsense as never];
-    await assertRejects(() => joinAll(list), TypeError, "not a greenlet");
-    await assertRejects(() => killAll(list), TypeError, "not a greenlet");
+    await assertRejects(() => joinAll(list), TypeError, "must be a Greenlet");
+    await assertRejects(() => killAll(list), TypeError, "must be a Greenlet");
   }
   assertEquals(greenlet.dead, false);
   await greenlet.join();
@@ -121,6 +121,21 @@ virtualTest(
     assertEquals(ran, 0);
   },
 );
+
+virtualTest("killAll() raises once in a greenlet that is given twice", async () => {
+  const order: unknown[] = [];
+  const greenlet = spawn(async () => {
+    try {
+      await sleep(1000);
+    } finally {
+      await sleep(5).catch((error) => order.push(error));
+      order.push("cleaned up");
+    }
+  });
+  await turns();
+  await killAll([greenlet, greenlet, greenlet]);
+  assertEquals([order, now()], [["cleaned up"], 5]);
+});
 
 virtualTest("killAll() has raised in all of them before any goes on", async () => {
   const order: string[] = [];

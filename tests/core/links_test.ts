@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { BlockingSwitchOutError } from "../../core/errors.ts";
 import { Greenlet } from "../../core/greenlet.ts";
-import { Links, requireFunction } from "../../core/links.ts";
+import { joinAll } from "../../core/join.ts";
+import { Links } from "../../core/links.ts";
+import { Pool } from "../../core/pool.ts";
 import { sleep } from "../../core/sleep.ts";
 import { getCurrent, spawn } from "../../core/spawn.ts";
+import { iwait, wait } from "../../core/wait_for.ts";
 import { AsyncResult } from "../../sync/async_result.ts";
 import { Queue } from "../../sync/queue.ts";
 import { collectReports } from "../helpers/reports.ts";
@@ -117,11 +120,6 @@ virtualTest("Links do not overflow the stack when each adds the next", async () 
   assertEquals(left, 0);
 });
 
-Deno.test("requireFunction() refuses what cannot be called, and names it", () => {
-  assertThrows(() => requireFunction("x", "callback"), TypeError, `'callback' as it must be`);
-  requireFunction(() => {}, "callback");
-});
-
 virtualTest("Greenlet.link() calls in a greenlet of its own, which may wait", async () => {
   const greenlet = spawn(() => "value");
   const seen: unknown[] = [];
@@ -205,6 +203,65 @@ virtualTest("Greenlet.unlink() takes back what was linked in any way", async () 
   greenlet.unlink(() => {});
   await sleep(5);
   assertEquals([calls, result.ready], [0, false]);
+});
+
+virtualTest(
+  "Greenlet.unlinkAll() takes back everything that was linked, however much",
+  async () => {
+    for (const count of COUNTS) {
+      let calls = 0;
+      const greenlet = spawn(sleep, 1);
+      assert(!greenlet.hasLinks);
+      for (let i = 0; i < count; i++) {
+        for (const how of ["link", "linkValue", "linkException", "rawlink"] as const) {
+          greenlet[how](() => calls++);
+        }
+      }
+      greenlet.link(new AsyncResult<void>());
+      assert(greenlet.hasLinks);
+      greenlet.unlinkAll();
+      assert(!greenlet.hasLinks);
+      greenlet.unlinkAll();
+      await sleep(5);
+      assertEquals(calls, 0);
+    }
+  },
+);
+
+virtualTest("Greenlet.unlinkAll() may be called by a link", async () => {
+  const seen: string[] = [];
+  const greenlet = spawn(() => {});
+  greenlet.rawlink((source) => {
+    seen.push("first");
+    source.unlinkAll();
+  });
+  greenlet.rawlink(() => seen.push("second"));
+  await turns();
+  assertEquals(seen, ["first"]);
+});
+
+virtualTest("Greenlet.unlinkAll() leaves alone who waits for it and what it is in", async () => {
+  const greenlet = spawn(sleep, 1);
+  const pool = new Pool(1);
+  await pool.add(greenlet);
+  const mapped = pool.mapAsync(() => {
+    getCurrent().unlinkAll();
+    return "mapped";
+  }, [1]);
+  const waits = [
+    greenlet.join(),
+    greenlet.get(),
+    joinAll([greenlet]),
+    wait([greenlet]),
+    iwait([greenlet]).next(),
+    pool.join(),
+    pool.waitAvailable(),
+  ];
+  await turns();
+  assert(!greenlet.hasLinks, "Those who wait have not linked anything");
+  greenlet.unlinkAll();
+  await Promise.all(waits);
+  assertEquals([pool.size, await mapped.get()], [0, ["mapped"]]);
 });
 
 virtualTest(

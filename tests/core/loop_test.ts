@@ -194,7 +194,7 @@ virtualTest("Loop.run() returns after the first call when it is to run once", as
 Deno.test("Loop refuses times that make no sense", () => {
   const loop = new Loop();
   assertThrows(() => loop.timer(NaN), TypeError, "received NaN");
-  assertThrows(() => loop.timer("1" as never), TypeError, "received 1");
+  assertThrows(() => loop.timer("1" as never), TypeError, 'received "1"');
   assertThrows(() => loop.timer(1, -1), RangeError, "received -1");
   assertThrows(() => loop.stat("x", 0), RangeError, "received 0");
 });

@@ -106,3 +106,118 @@ scriptTest("A queue keeps no item that was taken, and the hub nothing that has r
   );
   assertEquals([stdout, stderr], ["13 2\n", ""]);
 });
+
+scriptTest("imap() keeps neither the items nor the results that were read", async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    import { Pool, sleep } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const watched = () => {
+      const value = {};
+      registry.register(value, undefined);
+      return value;
+    };
+    function* items() { for (let i = 0; i < 5; i++) yield watched(); }
+    const kept = [];
+    for (const method of ["imap", "imapUnordered"]) {
+      const results = new Pool(2)[method](watched, items());
+      kept.push(results);
+      const read = async () => { for (let i = 0; i < 5; i++) await results.next(); };
+      await read();
+    }
+    for (let i = 0; i < 50 && collected < 20; i++) {
+      gc();
+      await sleep(2);
+    }
+    console.log(collected, kept.length);
+  `,
+    "--v8-flags=--expose-gc",
+  );
+  assertEquals([stdout, stderr], ["20 2\n", ""]);
+});
+
+scriptTest("A Timeout keeps nothing of the calls that it was given to", async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    import { Event, sleep, Timeout, withTimeout } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const timeouts = [new Timeout(1), new Timeout(60_000)];
+    const wait = async (timeout) => {
+      const event = new Event();
+      registry.register(event, undefined);
+      if (timeout.ms > 1) setTimeout(() => event.set(), 1);
+      await event.wait({ timeout });
+    };
+    for (const timeout of timeouts) await Promise.all([wait(timeout), wait(timeout)]);
+    for (let i = 0; i < 50 && collected < 4; i++) {
+      gc();
+      await sleep(2);
+    }
+    console.log(collected, timeouts.map((timeout) => timeout.pending).join());
+  `,
+    "--v8-flags=--expose-gc",
+  );
+  assertEquals([stdout, stderr], ["4 false,false\n", ""]);
+});
+
+scriptTest("RLock keeps nothing of greenlets that have given up waiting for it", async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    import { RLock, sleep, spawn } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const lock = new RLock();
+    await lock.acquire();
+    const giveUp = async (options) => {
+      const g = spawn(() => Promise.all([lock.acquire(options), lock.acquire(options)]));
+      registry.register(g, undefined);
+      await sleep(2);
+      await g.kill();
+    };
+    for (const options of [undefined, { timeout: 1 }]) await giveUp(options);
+    for (let i = 0; i < 50 && collected < 2; i++) {
+      gc();
+      await sleep(2);
+    }
+    console.log(collected, lock.locked);
+  `,
+    "--v8-flags=--expose-gc",
+  );
+  assertEquals([stdout, stderr], ["2 true\n", ""]);
+});
+
+scriptTest(
+  "A greenlet keeps nothing of groups that it was in, and of waits for it that are over",
+  async () => {
+    const { stdout, stderr } = await runScript(
+      `
+    import { Group, iwait, joinAll, sleep, spawn, wait } from "@/mod.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const watched = (value) => {
+      registry.register(value, undefined);
+      return value;
+    };
+    const lasting = spawn(sleep, 600_000);
+    const quick = () => watched(spawn(() => {}));
+    await (async () => {
+      const group = watched(new Group([lasting]));
+      group.discard(lasting);
+      await joinAll([lasting, quick()], { count: 1 });
+      await wait([lasting, quick()], { count: 1 });
+      for await (const _ of iwait([lasting, quick()])) break;
+    })();
+    for (let i = 0; i < 50 && collected < 4; i++) {
+      gc();
+      await sleep(2);
+    }
+    console.log(collected, lasting.dead);
+    await lasting.kill();
+  `,
+      "--v8-flags=--expose-gc",
+    );
+    assertEquals([stdout, stderr], ["4 false\n", ""]);
+  },
+);

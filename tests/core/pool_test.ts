@@ -12,7 +12,7 @@ import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
 Deno.test("Pool refuses a size that is no count", () => {
   for (const size of [-1, 1.5, NaN, "2"]) {
-    assertThrows(() => new Pool(size as number), RangeError, `received ${size}`);
+    assertThrows(() => new Pool(size as number), RangeError, `received ${Deno.inspect(size)}`);
   }
 });
 
@@ -95,10 +95,10 @@ virtualTest(
 virtualTest("Pool.add() refuses at once what is not a greenlet, even when full", async () => {
   const pool = new Pool(1);
   await pool.spawn(sleep, 5);
-  await assertRejects(() => pool.add("x" as never), TypeError, "what is not a greenlet");
+  await assertRejects(() => pool.add("x" as never), TypeError, "must be a Greenlet");
   assertEquals(now(), 0);
   await pool.join();
-  await assertRejects(() => pool.add("x" as never), TypeError, "what is not a greenlet");
+  await assertRejects(() => pool.add("x" as never), TypeError, "must be a Greenlet");
   assertEquals(pool.freeCount, 1);
 });
 

@@ -437,3 +437,44 @@ virtualTest("RawGreenlet.switch() hands over without waiting in a hub callback",
   assertEquals([seen.length, greenlet.dead], [3, true]);
   assertEquals(reports.list.map(({ error }) => (error as Error).name), ["TypeError"]);
 });
+
+virtualTest("RawGreenlet.switch() refuses a second one side by side with the first", async () => {
+  const main = RawGreenlet.getCurrent();
+  const echo = new RawGreenlet(async (value: unknown) => {
+    for (let i = 0; i < 3; i++) value = await main.switch(value);
+    return "result";
+  });
+  const others = [echo, new RawGreenlet(() => assert(false, "It ran"))];
+  for (const [round, other] of others.entries()) { // first one that is new, then one that waits
+    const first = echo.switch(`value ${round}`);
+    const error = await assertRejects(() => other.switch("lost"), TypeError);
+    assertEquals(error.message.includes("waits in another switch already"), true);
+    assertEquals(await first, `value ${round}`);
+  }
+  const broken = new Broken();
+  const third = echo.switch("value 2");
+  const refused = await assertRejects(() => echo.throw(broken), TypeError);
+  assertStrictEquals(refused.cause, broken);
+  assertEquals([await third, await echo.switch()], ["value 2", "result"]);
+  await others[1]!.throw();
+});
+
+virtualTest(
+  "RawGreenlet.switch() refuses the second of two greenlets that want the same",
+  async () => {
+    const served: unknown[] = [];
+    const target: RawGreenlet = new RawGreenlet(async (value: unknown) => {
+      served.push(value);
+      await sleep(5);
+      return "done";
+    }, RawGreenlet.getCurrent());
+    const callers = ["a", "b"].map((name) =>
+      spawn(() => target.switch(name).catch((error) => error.message))
+    );
+    await turns();
+    assertEquals(served, ["a"]);
+    assertEquals(String(await callers[1]!.get()).includes("does not wait to be switched to"), true);
+    for (const caller of callers) await caller.kill();
+    await sleep(10);
+  },
+);

@@ -1,13 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Greenlet } from "../../core/greenlet.ts";
 import { joinAll } from "../../core/join.ts";
 import { hub } from "../../core/scheduler.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
+import { suspend } from "../../core/suspend.ts";
 import { until } from "../../core/until.ts";
 import { withTimeout } from "../../core/timeout.ts";
 import { Event } from "../../sync/event.ts";
 import { Queue } from "../../sync/queue.ts";
-import { collectReports } from "../helpers/reports.ts";
+import { collectReports, collectUnhandled } from "../helpers/reports.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
 virtualTest("Scheduler runs greenlets in turn when each gives way after each step", async () => {
@@ -178,6 +180,90 @@ virtualTest("Scheduler.runCallback() reports what a callback throws and goes on"
   assert(ran);
   assert(!hub.inCallback);
 });
+
+/** Ways to have an asynchronous function called by the hub, which nobody waits for. */
+const CALLERS: Readonly<Record<string, (fn: () => Promise<void>) => unknown>> = {
+  "a callback": (fn) => hub.enqueueCallback(fn),
+  "a timer": (fn) => hub.addTimer(1, { fire: fn }),
+  "a raw link": (fn) => spawn(() => {}).rawlink(fn),
+  "a link of an event": (fn) => {
+    const event = new Event();
+    event.rawlink(fn);
+    event.set();
+  },
+  "a spawn callback": (fn) => {
+    Greenlet.addSpawnCallback(fn);
+    spawn(() => {});
+    Greenlet.removeSpawnCallback(fn);
+  },
+  "an undo function": (fn) => {
+    const waiting = spawn(() => suspend(() => fn as () => void));
+    waiting.start();
+    return sleep().then(() => waiting.throw());
+  },
+  "the end hook of a greenlet": (fn) => {
+    new class extends Greenlet {
+      protected override ended(): Promise<void> {
+        return fn();
+      }
+    }().start();
+  },
+  "the report of a greenlet": (fn) => {
+    new class extends Greenlet {
+      override run(): never {
+        throw new Error();
+      }
+      protected override report(): Promise<void> {
+        return fn();
+      }
+    }().start();
+  },
+};
+
+for (const [what, call] of Object.entries(CALLERS)) {
+  virtualTest(
+    `Scheduler reports the error of an asynchronous function that is ${what}`,
+    async () => {
+      using reports = collectReports();
+      using unhandled = collectUnhandled();
+      const error = new Error("broken callback");
+      await call(async () => {
+        await Promise.resolve();
+        throw error;
+      });
+      await sleep(5);
+      await idle(); // lets the runtime look for unhandled rejections
+      assertEquals([reports.list.map((report) => report.error), unhandled.list], [[error], []]);
+    },
+  );
+}
+
+virtualTest("Scheduler asks nothing of what a callback returns that is no promise", async () => {
+  let asked = false;
+  hub.enqueueCallback(() => ({
+    then(): void {
+      asked = true; // which would send a query, for example
+    },
+  }));
+  await turns();
+  assertEquals(asked, false);
+});
+
+virtualTest(
+  "Scheduler reports a blocking call in a callback whose promise is dropped",
+  async () => {
+    using reports = collectReports();
+    using unhandled = collectUnhandled();
+    const event = new Event();
+    hub.enqueueCallback(() => void event.wait());
+    await turns();
+    await idle(); // lets the runtime look for unhandled rejections
+    assertEquals(reports.list.map(({ error }) => (error as Error).name), [
+      "BlockingSwitchOutError",
+    ]);
+    assertEquals([unhandled.list, event.waiting], [[], 0]);
+  },
+);
 
 virtualTest("Scheduler reports what a timer throws and fires the others", async () => {
   using reports = collectReports();

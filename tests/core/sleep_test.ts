@@ -54,7 +54,7 @@ virtualTest("sleep() is not shortened by the time that was spent computing", asy
 
 virtualTest("sleep() refuses what is not a number", async () => {
   for (const ms of [NaN, "5", null, {}]) {
-    await assertRejects(() => sleep(ms as number), TypeError, `received ${ms}`);
+    await assertRejects(() => sleep(ms as number), TypeError, `received ${Deno.inspect(ms)}`);
   }
 });
 

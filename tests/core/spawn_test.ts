@@ -23,7 +23,11 @@ Deno.test("spawn() and spawnLater() refuse what cannot be called", () => {
 
 Deno.test("spawnLater() refuses a time that is not a number", () => {
   for (const ms of [NaN, "1", undefined]) {
-    assertThrows(() => spawnLater(ms as number, () => {}), TypeError, `received ${ms}`);
+    assertThrows(
+      () => spawnLater(ms as number, () => {}),
+      TypeError,
+      `received ${Deno.inspect(ms)}`,
+    );
   }
 });
 

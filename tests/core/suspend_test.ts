@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BlockingSwitchOutError, GreenletExit } from "../../core/errors.ts";
 import { hub } from "../../core/scheduler.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { getCurrent, kill, spawn } from "../../core/spawn.ts";
 import { countDown, suspend } from "../../core/suspend.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
@@ -286,3 +286,29 @@ virtualTest("countDown() gives what is left of a number, and anything else as it
   assertEquals(left.map((remaining) => remaining()), [6, 6, pending, null, undefined]);
   pending.cancel();
 });
+
+virtualTest(
+  "suspend() causes no unhandled rejection whatever the reason of an abort is",
+  async () => {
+    using unhandled = collectUnhandled();
+    for (const reason of ["text", 0, "", null, 7n, false, Symbol("reason"), () => {}, {}]) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const seen = suspend(() => {}, { signal }).catch((error) => error);
+      void suspend(() => {}, { signal });
+      void (async () => {
+        try {
+          await suspend(() => {}, { signal });
+        } finally {
+          await sleep(1); // nobody awaits this function, and it takes its time
+        }
+      })();
+      controller.abort(reason);
+      void suspend(() => {}, { signal }); // refused at once
+      assertStrictEquals(await seen, reason);
+    }
+    await sleep(5);
+    await idle(); // lets the runtime look for unhandled rejections
+    assertEquals(unhandled.list, []);
+  },
+);

@@ -7,6 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { GreenletExit } from "../../core/errors.ts";
+import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
 import { getCurrent, kill, spawn } from "../../core/spawn.ts";
 import { TaskGroup, TaskGroupCancelled } from "../../core/task_group.ts";
@@ -195,7 +196,7 @@ groupTest(
     assertInstanceOf(error, AggregateError);
     assertEquals([error.errors, error.message], [
       [ofBody, ofChild],
-      "2 greenlets of a task group failed",
+      "A task group failed with several errors",
     ]);
   },
 );
@@ -259,7 +260,7 @@ bothForms("throws the error after the body when that waits for something foreign
     reached = true;
   }));
   assertStrictEquals(error, broken);
-  assert(reached);
+  assertEquals(reached, hub.awaits === null); // where awaits are observed, this one is interrupted
   await sleep(1); // where a cancellation that was left over would strike
 });
 
@@ -572,6 +573,67 @@ bothForms("leaves the group around it alone when that handles the error", async 
   });
   assertEquals([result, now()], ["slept", 20]);
 });
+
+/** Ways to have a group inside another one whose greenlet fails once more when it is to end. */
+const INNER: Readonly<Record<string, (outer: TaskGroup, inner: Body) => unknown>> = {
+  "in its body": (_outer, inner) => TaskGroup.run(inner),
+  "in a greenlet of it": (outer, inner) => void outer.spawn(() => TaskGroup.run(inner)),
+  "in a block of its body": (_outer, inner) => FORMS["await using TaskGroup"]!(inner),
+  "in a block in a greenlet of it": (outer, inner) =>
+    void outer.spawn(() => FORMS["await using TaskGroup"]!(inner)),
+};
+
+for (const [where, start] of Object.entries(INNER)) {
+  groupTest(
+    `TaskGroup.run() does not take its own interrupt for an error when a group ${where} fails as well`,
+    async () => {
+      for (const count of [1, 2]) {
+        const outerError = new Broken("outer");
+        const innerErrors = Array.from({ length: count }, (_, n) => new Broken(`inner ${n}`));
+        const { error } = await failure(TaskGroup.run(async (outer) => {
+          outer.spawn(fails(outerError, 5));
+          await start(outer, async (inner) => {
+            for (const innerError of innerErrors) {
+              inner.spawn(() => sleep(1000).catch(fails(innerError, 1)));
+            }
+            await sleep(1000);
+          });
+        }));
+        assertInstanceOf(error, AggregateError);
+        const [first, second] = error.errors;
+        assertStrictEquals(first, outerError);
+        if (count === 1) assertStrictEquals(second, innerErrors[0]);
+        else assertEquals([second instanceof AggregateError, second.errors], [true, innerErrors]);
+        assertEquals(error.errors.length, 2);
+      }
+    },
+  );
+}
+
+groupTest(
+  "TaskGroup.run() sees its interrupt also where several waits of the body were hit",
+  async () => {
+    const broken = new Broken();
+    const { error } = await failure(TaskGroup.run(async (group) => {
+      group.spawn(fails(broken, 5));
+      await Promise.any([sleep(1000), sleep(1000)]); // throws an AggregateError of the interrupts
+    }));
+    assertStrictEquals(error, broken);
+  },
+);
+
+groupTest(
+  "TaskGroup.run() keeps an error that only looks like an interrupt of its own",
+  async () => {
+    const foreign = new AggregateError([new Broken(), new TaskGroupCancelled()], "foreign");
+    for (const thrown of [foreign, new SuppressedError(1, 2), new AggregateError([]), undefined]) {
+      const body = TaskGroup.run(() => {
+        throw thrown;
+      });
+      assertStrictEquals(await body.catch((error) => error), thrown);
+    }
+  },
+);
 
 // What the body can do with the group.
 

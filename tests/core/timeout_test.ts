@@ -12,6 +12,9 @@ import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { suspend } from "../../core/suspend.ts";
 import { limited, Timeout, withTimeout } from "../../core/timeout.ts";
+import { AsyncResult } from "../../sync/async_result.ts";
+import { Event } from "../../sync/event.ts";
+import { Queue } from "../../sync/queue.ts";
 import { collectReports } from "../helpers/reports.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
@@ -19,7 +22,7 @@ class TooSlow extends Error {}
 
 Deno.test("Timeout refuses a time that is not a number", () => {
   for (const ms of [NaN, "5", {}]) {
-    assertThrows(() => new Timeout(ms as number), TypeError, `received ${ms}`);
+    assertThrows(() => new Timeout(ms as number), TypeError, `received ${Deno.inspect(ms)}`);
   }
 });
 
@@ -317,6 +320,124 @@ virtualTest(
     assert(running.pending, "It belongs to somebody else");
   },
 );
+
+// Given to a call as its timeout.
+
+virtualTest("Timeout given to a call hits that call only, not what runs side by side", async () => {
+  const timeout = new Timeout(5);
+  const queue = new Queue<string>();
+  const event = new Event();
+  const beside = Promise.all([queue.get(), sleep(10), withTimeout(20, () => event.wait())]);
+  assertEquals(await event.wait({ timeout }), false);
+  assertEquals([now(), timeout.pending], [5, false]);
+  queue.putNowait("item");
+  event.set();
+  assertEquals(await beside, ["item", undefined, true]);
+});
+
+virtualTest("Timeout given to a call outside all others is raised in it as it is", async () => {
+  for (const exception of [null, new TooSlow(), TooSlow, "text"]) {
+    const timeout = new Timeout(5, exception);
+    const beside = sleep(10);
+    const error = await assertRejects(() => new AsyncResult().get({ timeout }));
+    assertStrictEquals(error, timeout.raised);
+    await beside;
+  }
+});
+
+virtualTest("Timeout given to several calls side by side is for all of them", async () => {
+  const timeout = new Timeout(10);
+  const event = new Event();
+  const early = event.wait({ timeout });
+  await sleep(5);
+  const late = new AsyncResult().get({ timeout }).catch((error) => error);
+  event.set();
+  assertEquals([await early, timeout.pending], [true, true]);
+  assertEquals([await late, now(), timeout.pending], [timeout, 10, false]);
+  event.clear();
+  const again = Promise.all([event.wait({ timeout }), event.wait({ timeout })]);
+  await sleep(5);
+  event.set();
+  assertEquals([await again, timeout.pending, hub.timers.size], [[true, true], false, 0]);
+});
+
+virtualTest(
+  "Timeout given to a call may be cancelled meanwhile, and started for others",
+  async () => {
+    const timeout = new Timeout(5);
+    const event = new Event();
+    const unlimited = event.wait({ timeout });
+    assertThrows(() => timeout.start(), TypeError, "already started");
+    timeout.cancel();
+    timeout.start();
+    event.set();
+    assertEquals([await unlimited, timeout.pending], [true, true]);
+    assertStrictEquals(await assertRejects(() => sleep(10)), timeout);
+    event.clear();
+    const first = event.wait({ timeout });
+    timeout.cancel();
+    const second = new Event().wait({ timeout });
+    event.set();
+    assertEquals([await first, await second, now()], [true, false, 10]);
+    timeout.close();
+    event.clear();
+    await assertRejects(() => event.wait({ timeout }), TypeError, "as it was closed");
+    assertEquals(event.waiting, 0);
+  },
+);
+
+virtualTest("Timeout that is running goes on as it is when it is given to a call", async () => {
+  using timeout = Timeout.start(10);
+  const event = new Event();
+  event.set();
+  assertEquals([await event.wait({ timeout }), timeout.pending], [true, true]);
+  event.clear();
+  const beside = sleep(20).catch((error) => error);
+  assertEquals([await event.wait({ timeout }), now()], [false, 10]);
+  assertStrictEquals(await beside, timeout, "It was started for the greenlet as a whole");
+});
+
+virtualTest(
+  "withTimeout() limits its function by a Timeout that runs for a call only",
+  async () => {
+    const timeout = new Timeout(10);
+    const call = new Event().wait({ timeout });
+    await sleep(5);
+    const value = withTimeout(timeout, () => sleep(100), { timeoutValue: "late" });
+    assertEquals([await value, await call, now()], ["late", false, 10]);
+  },
+);
+
+virtualTest("limited() hits what runs in it, and nothing beside it", async () => {
+  for (const timeout of [5, new Timeout(5)]) {
+    const beside = sleep(10);
+    const inside: unknown[] = [];
+    const error = await assertRejects(() =>
+      limited(timeout, () =>
+        Promise.all([1, 2].map(() =>
+          sleep(1000).catch((error) => {
+            inside.push(error);
+            throw error;
+          })
+        )))
+    );
+    await beside;
+    assertEquals(inside, [error, error]);
+  }
+  assertEquals(hub.timers.size, 0);
+});
+
+virtualTest("limited() ends with the reason of its signal, and lets go of that", async () => {
+  const reason = new TooSlow();
+  const controller = new AbortController();
+  const { signal } = controller;
+  assertEquals(await limited(undefined, () => sleep(5).then(() => "in time"), signal), "in time");
+  hub.addTimer(5, { fire: () => controller.abort(reason) });
+  const beside = sleep(10);
+  assertStrictEquals(await assertRejects(() => limited(1000, () => sleep(1000), signal)), reason);
+  assertEquals([now(), hub.timers.size], [10, 1]);
+  await beside;
+});
 
 Deno.test("Timeout started outside all greenlets hits only waits begun after it", async () => {
   const before = sleep(20);

@@ -4,12 +4,12 @@ import { GreenletExit } from "../../core/errors.ts";
 import { joinAll } from "../../core/join.ts";
 import { Loop } from "../../core/loop.ts";
 import { hub } from "../../core/scheduler.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { getCurrent, spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import type { Watcher } from "../../core/watcher.ts";
 import { Event } from "../../sync/event.ts";
-import { collectReports } from "../helpers/reports.ts";
+import { collectReports, collectUnhandled } from "../helpers/reports.ts";
 import { ioTest } from "../helpers/io_test.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
@@ -255,6 +255,38 @@ virtualTest("TimerWatcher may change whether it counts in its own function", asy
   assertEquals([calls, loop.activeCount, restarted.active], [3, 0, false]);
 });
 
+virtualTest("TimerWatcher.again() stops one that does not repeat, without a call", async () => {
+  const loop = new Loop();
+  const timer = loop.timer(5);
+  const call = (): void => assert(false, "It was called");
+  timer.again(call);
+  assertEquals([timer.active, loop.activeCount, hub.timers.size], [false, 0, 0]);
+  timer.start(call);
+  const running = spawn(() => loop.run());
+  await sleep(1);
+  timer.again(call);
+  assertEquals([timer.active, loop.activeCount, hub.timers.size], [false, 0, 0]);
+  assertEquals([await running.get(), now()], [true, 1]);
+  await sleep(10);
+  assertThrows(() => timer.again(7 as never), TypeError, "received 7");
+  timer.close();
+  assertThrows(() => timer.again(call), TypeError, "was closed");
+});
+
+virtualTest(
+  "TimerWatcher.again() that does not repeat may be called by its own function",
+  async () => {
+    const loop = new Loop();
+    const timer = loop.timer(5);
+    let calls = 0;
+    timer.start(() => {
+      calls++;
+      timer.again(() => calls++);
+    });
+    assertEquals([await loop.run(), calls, timer.active, loop.activeCount], [true, 1, false, 0]);
+  },
+);
+
 // Callbacks.
 
 virtualTest("Loop.callback() takes its place in the run queue", async () => {
@@ -347,6 +379,45 @@ virtualTest("Watcher goes on when its function throws, for each kind of call", a
   hub.addTimer(15, { fire: () => sent.send() });
   assertEquals([await loop.run(), now()], [true, 20]);
   assertEquals(reports.list.map(({ error }) => error), errors);
+});
+
+virtualTest(
+  "Watcher reports the error of an asynchronous function, for each kind of call",
+  async () => {
+    using reports = collectReports();
+    using unhandled = collectUnhandled();
+    const loop = new Loop();
+    const errors = Array.from({ length: 4 }, (_, n) => new Broken(String(n)));
+    const fail = async (n: number): Promise<never> => {
+      await Promise.resolve();
+      throw errors[n];
+    };
+    loop.callback(fail, 0);
+    loop.timer(5).start(fail, 1);
+    const repeating = loop.timer(10, 10);
+    repeating.start(async () => {
+      repeating.stop();
+      await fail(2);
+    });
+    const sent = loop.async();
+    sent.start(async () => {
+      sent.stop();
+      await fail(3);
+    });
+    hub.addTimer(15, { fire: () => sent.send() });
+    assertEquals([await loop.run(), now()], [true, 15]);
+    await idle(); // lets the runtime look for unhandled rejections
+    assertEquals([reports.list.map(({ error }) => error), unhandled.list], [errors, []]);
+  },
+);
+
+virtualTest("Watcher reports that an asynchronous function cannot block", async () => {
+  using reports = collectReports();
+  const loop = new Loop();
+  loop.callback(async () => await sleep(1));
+  await loop.run();
+  await turns();
+  assertEquals(reports.list.map(({ error }) => (error as Error).name), ["BlockingSwitchOutError"]);
 });
 
 // Loop.run().
@@ -497,13 +568,13 @@ virtualTest("StatWatcher knows what was there before, and survives an atomic cha
 Deno.test("StatWatcher and TimerWatcher refuse times that make no sense", () => {
   const loop = new Loop();
   for (const interval of [0, -1, NaN, "x" as never]) {
-    assertThrows(() => loop.stat("x", interval), RangeError, `received ${interval}`);
+    assertThrows(() => loop.stat("x", interval), RangeError, `received ${Deno.inspect(interval)}`);
   }
   for (const repeat of [-1, NaN, {} as never]) {
-    assertThrows(() => loop.timer(1, repeat), RangeError, `received ${repeat}`);
+    assertThrows(() => loop.timer(1, repeat), RangeError, `received ${Deno.inspect(repeat)}`);
   }
   for (const after of [NaN, null as never, "1" as never]) {
-    assertThrows(() => loop.timer(after), TypeError, `received ${after}`);
+    assertThrows(() => loop.timer(after), TypeError, `received ${Deno.inspect(after)}`);
   }
 });
 

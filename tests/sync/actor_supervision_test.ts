@@ -11,7 +11,7 @@ import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
-import { Actor, type ActorOptions } from "../../sync/actor.ts";
+import { Actor, type ActorOptions, type Supervision } from "../../sync/actor.ts";
 import { Event } from "../../sync/event.ts";
 import { StopIteration } from "../../sync/simple_queue.ts";
 import { collectReports } from "../helpers/reports.ts";
@@ -129,6 +129,86 @@ virtualTest(
     assertStrictEquals(await assertRejects(() => patient.get()), last[1]);
   },
 );
+
+virtualTest("Actor asks what to do when a Timeout escapes from receive", async () => {
+  const timeout = new Timeout(5);
+  const asked: unknown[] = [];
+  const actor = started({
+    supervise: (error) => {
+      asked.push(error);
+      return "restart";
+    },
+  });
+  await actor.send(() => withTimeout(timeout, () => sleep(1000)));
+  await actor.send("next");
+  await actor.stop();
+  assertEquals([asked, actor.log], [[timeout], [["restarted", timeout], "next", "ended"]]);
+  assertEquals([actor.successful, now()], [true, 5]);
+});
+
+virtualTest("Actor fails with a Timeout that escapes from receive when it escalates", async () => {
+  using reports = collectReports();
+  const timeout = new Timeout(5);
+  const actor = started();
+  await actor.send(() => withTimeout(timeout, () => sleep(1000)));
+  assertStrictEquals(await assertRejects(() => actor.get()), timeout);
+  assertEquals(reports.list, [{ context: actor, error: timeout }]);
+});
+
+virtualTest("Actor waits for a decision that takes time", async () => {
+  const broken = new Broken();
+  const actor = started({
+    supervise: async (): Promise<Supervision> => {
+      await sleep(5);
+      return "restart";
+    },
+  });
+  for (const message of [broken, "next"]) await actor.send(message);
+  await actor.stop();
+  assertEquals([actor.log, now()], [[["restarted", broken], "next", "ended"], 5]);
+});
+
+virtualTest("Actor that is killed ends, whatever its clean-up throws instead", async () => {
+  using _ = collectReports();
+  const supervise = (): "restart" => {
+    throw new Error("It was asked");
+  };
+  const broken = new Broken("clean-up");
+  const timeout = new Timeout(5);
+  for (const error of [broken, timeout]) {
+    const actor = started({ supervise });
+    await actor.send(() => sleep(1000).catch(() => Promise.reject(error)));
+    await turns();
+    await actor.kill();
+    assertStrictEquals(actor.exception, error);
+  }
+  // Killed after its message was handed to it, and before it ran.
+  const actor = started({ supervise });
+  await turns();
+  await actor.send(() => sleep(1000).finally(() => Promise.reject(broken)));
+  await actor.kill();
+  assertStrictEquals(actor.exception, broken);
+});
+
+virtualTest("Actor asks again for its failures when it has got over a kill", async () => {
+  const broken = new Broken();
+  const actor = started({ supervise: () => "restart" });
+  await actor.send(() => sleep(1000).catch(() => {}));
+  await turns();
+  actor.throw();
+  await actor.send(broken);
+  await actor.send("next");
+  await actor.stop();
+  assertEquals(actor.log.slice(1), [["restarted", broken], "next", "ended"]);
+});
+
+virtualTest("Actor ends well when its receive throws a GreenletExit", async () => {
+  const exit = new GreenletExit();
+  const actor = started({ supervise: () => "restart" });
+  await actor.send(exit);
+  await actor.join();
+  assertEquals([actor.successful, actor.value as unknown], [true, exit]);
+});
 
 // Kills and escalation.
 

@@ -34,7 +34,7 @@ function started(options?: ActorOptions): Recorder {
 
 Deno.test("Actor refuses numbers that make no sense", () => {
   for (const options of [{ maxRestarts: -1 }, { within: 0 }, { within: NaN }]) {
-    assertThrows(() => new Recorder(options), RangeError, "must be positive");
+    assertThrows(() => new Recorder(options), RangeError, "as it must be");
   }
   assertThrows(() => new Recorder({ inboxSize: -1 }), RangeError, "received -1");
 });

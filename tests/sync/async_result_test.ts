@@ -89,6 +89,26 @@ virtualTest("AsyncResult.setFrom() takes over how a greenlet ended", async () =>
   assertStrictEquals(result.exception, error);
 });
 
+virtualTest("AsyncResult.setFrom() takes over what another result holds", () => {
+  const [value, failure, copy] = [1, 2, 3].map(() => new AsyncResult<number>());
+  value!.set(7);
+  failure!.setException(error);
+  copy!.setFrom(value!);
+  assertEquals([copy!.value, copy!.exception], [7, undefined]);
+  copy!.setFrom(failure!);
+  assertStrictEquals(copy!.exception, error);
+});
+
+virtualTest("AsyncResult.setFrom() refuses what has nothing to take over", async () => {
+  const running = spawn(sleep, 1);
+  const result = new AsyncResult<unknown>();
+  for (const source of [running, new AsyncResult(), {}, 5, undefined]) {
+    assertThrows(() => result.setFrom(source as never), TypeError, "'source' must be a greenlet");
+  }
+  assertEquals(result.ready, false);
+  await running.join();
+});
+
 virtualTest(
   "AsyncResult.rawlink() calls once there is something, or soon when there is",
   async () => {
@@ -130,4 +150,16 @@ virtualTest("AsyncResult says what it holds", () => {
   assertEquals(String(result), "<AsyncResult value waiting=0>");
   result.setException(error);
   assertEquals(String(result), "<AsyncResult error waiting=0>");
+});
+
+virtualTest("AsyncResult.waiting counts who waits", async () => {
+  const result = new AsyncResult<number>();
+  const greenlets = [spawn(() => result.get()), spawn(() => result.wait())];
+  assertEquals(result.waiting, 0);
+  await turns();
+  assertEquals(result.waiting, 2);
+  await greenlets[0]!.kill();
+  assertEquals(result.waiting, 1);
+  result.set(1);
+  assertEquals(result.waiting, 0);
 });

@@ -33,13 +33,13 @@ virtualTest("Channel serves getters and putters in the order in which they came"
   const channel = new Channel<number>();
   const getters = [1, 2, 3].map(() => spawn(() => channel.get()));
   await turns();
-  assertEquals(channel.balance, -3);
+  assertEquals([channel.balance, channel.waiting], [-3, { getters: 3, putters: 0 }]);
   for (const n of [1, 2, 3]) channel.putNowait(n);
   await joinAll(getters);
   assertEquals(getters.map((getter) => getter.value), [1, 2, 3]);
   const putters = [4, 5, 6].map((n) => spawn(() => channel.put(n)));
   await turns();
-  assertEquals(channel.balance, 3);
+  assertEquals([channel.balance, channel.waiting], [3, { getters: 0, putters: 3 }]);
   assertEquals([channel.getNowait(), await channel.get(), channel.getNowait()], [4, 5, 6]);
   await joinAll(putters);
   assertEquals(channel.balance, 0);

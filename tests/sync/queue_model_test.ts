@@ -14,7 +14,7 @@ class Model extends ModelOperations {
   readonly peekers = this.line<null>();
   readonly putters = this.line<number>();
   readonly joiners = this.line<null>();
-  readonly maxsize: number;
+  maxsize: number;
   unfinished = 0;
   shut = false;
 
@@ -66,12 +66,21 @@ class Model extends ModelOperations {
 
   takeNowait(): number {
     const item = this.items.shift()!;
+    this.#moveIn();
+    return item;
+  }
+
+  limit(maxsize: number): void {
+    this.maxsize = maxsize;
+    this.#moveIn();
+  }
+
+  #moveIn(): void {
     while (this.items.length < this.maxsize && this.putters.length > 0) {
       const putter = this.putters.shift()!;
       this.outcomes[putter.id] = "undefined";
       this.#accept(putter.data);
     }
-    return item;
   }
 
   taskDone(): string {
@@ -124,6 +133,7 @@ const KINDS = [
   "abort",
   "abort",
   "advance",
+  "limit",
 ] as const;
 
 const command = fc.oneof(
@@ -141,7 +151,7 @@ const command = fc.oneof(
   },
 );
 
-Deno.test("Queue behaves like its model when random programs put, get, time out, abort and shut down", async () => {
+Deno.test("Queue behaves like its model when random programs put, get, limit, time out, abort and shut down", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 0, max: 3 }),
@@ -167,6 +177,11 @@ Deno.test("Queue behaves like its model when random programs put, get, time out,
                 assertEquals(nameOf(() => queue.putNowait(item)), model.putNowait(item));
               } else if (kind === "getNowait" || kind === "taskDone") {
                 assertEquals(nameOf(() => queue[kind]()), model[kind]());
+              } else if (kind === "limit") {
+                const limit = n % 5;
+                queue.maxsize = limit;
+                model.limit(limit === 0 ? Infinity : limit);
+                assertEquals([queue.maxsize, queue.items], [model.maxsize, model.items]);
               } else if (kind === "abort") {
                 real.abort(n);
                 model.abort(n);

@@ -14,7 +14,7 @@ Deno.test("Queue refuses a maxsize that is no limit", () => {
     assertThrows(
       () => new Queue({ maxsize: maxsize as number }),
       RangeError,
-      `received ${maxsize}`,
+      `received ${Deno.inspect(maxsize)}`,
     );
   }
 });

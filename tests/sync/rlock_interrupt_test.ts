@@ -122,7 +122,11 @@ virtualTest("RLock is locked while it changes hands, and can be taken by nobody 
   const next = spawn(() => lock.acquire());
   await turns();
   lock.release();
-  assertEquals([lock.locked, lock.owned, String(lock)], [true, false, "<RLock locked>"]);
+  assertEquals([lock.locked, lock.owned, String(lock)], [
+    true,
+    false,
+    `<RLock locked by ${next} 1 times>`,
+  ]);
   assertEquals(await lock.acquire({ blocking: false }), false);
   assertThrows(() => lock.release(), TypeError, "does not hold");
   assertEquals(await next.get(), true);

@@ -13,7 +13,7 @@ import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 Deno.test("Semaphore refuses what is no count of permits", () => {
   for (const value of [-1, 1.5, NaN, Infinity, "1"]) {
     for (const Class of [Semaphore, BoundedSemaphore]) {
-      assertThrows(() => new Class(value as number), RangeError, `received ${value}`);
+      assertThrows(() => new Class(value as number), RangeError, `received ${Deno.inspect(value)}`);
     }
   }
 });
@@ -227,7 +227,7 @@ virtualTest("Semaphore and Lock say how they stand", async () => {
   await lock.acquire();
   const waiter = spawn(() => lock.acquire());
   await turns();
-  assertEquals(String(lock), "<Lock counter=0 waiting=1>");
+  assertEquals([String(lock), lock.waiting], ["<Lock counter=0 waiting=1>", 1]);
   await waiter.kill();
 });
 

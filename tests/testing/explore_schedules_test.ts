@@ -7,19 +7,23 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { GreenletExit, LoopExit } from "../../core/errors.ts";
+import type { Greenlet } from "../../core/greenlet.ts";
 import { joinAll } from "../../core/join.ts";
 import { Pool } from "../../core/pool.ts";
 import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
-import { spawn } from "../../core/spawn.ts";
+import { Group } from "../../core/group.ts";
+import { spawn, spawnLater } from "../../core/spawn.ts";
 import { TaskGroup } from "../../core/task_group.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
+import { AsyncResult } from "../../sync/async_result.ts";
 import { Event } from "../../sync/event.ts";
 import { Lock } from "../../sync/lock.ts";
 import { Queue } from "../../sync/queue.ts";
 import { exploreSchedules } from "../../testing/explore_schedules.ts";
 import { runVirtual } from "../../testing/virtual_clock.ts";
 import { collectReports } from "../helpers/reports.ts";
+import { atEachSpeed } from "../helpers/speed.ts";
 import { virtualTest } from "../helpers/virtual_test.ts";
 
 class Broken extends Error {}
@@ -146,6 +150,31 @@ Deno.test("exploreSchedules() has the same order for a seed each time, and other
   assert(orders.size > 10, `${orders.size} different orders`);
 });
 
+Deno.test("exploreSchedules() has the same order for a seed however fast the machine is", async () => {
+  const orderOf = async (seed: number): Promise<string> => {
+    const order: number[] = [];
+    await exploreSchedules(async () => {
+      let over = false;
+      let steps = 0;
+      const busy = [1, 2, 3].map((n) =>
+        spawn(async () => {
+          for (; !over && steps < 1e6; steps++) await sleep();
+          order.push(n);
+        })
+      );
+      await joinAll([4, 5].map((n) => spawnLater(0, () => order.push(n, steps))));
+      over = true;
+      await joinAll(busy);
+    }, { seeds: [seed] });
+    assertEquals(order.length, 7);
+    return order.join();
+  };
+  for (const seed of [0, 1]) {
+    const orders = await atEachSpeed(() => orderOf(seed));
+    for (const order of orders) assertEquals(order, orders[0]);
+  }
+});
+
 Deno.test("exploreSchedules() passes what is right in 1000 orders", async () => {
   const { explored, failure } = await exploreSchedules(async () => {
     const lock = new Lock();
@@ -252,6 +281,73 @@ Deno.test("exploreSchedules() counts errors of greenlets that nobody joins", asy
   assertEquals(reports.list, []);
 });
 
+/** Ways to take the error of a greenlet that fails. */
+const TAKES: Readonly<Record<string, (failing: Greenlet<unknown>) => unknown>> = {
+  "get()": (failing) => failing.get().catch(() => {}),
+  "get() after its end": async (failing) => {
+    await failing.join();
+    await failing.get().catch(() => {});
+  },
+  "reading exception": async (failing) => {
+    await failing.join();
+    assertInstanceOf(failing.exception, Broken);
+  },
+  "joinAll() that raises errors": (failing) =>
+    joinAll([failing], { raiseError: true }).catch(() => {}),
+  "Group.join() that raises errors": (failing) =>
+    new Group([failing]).join({ raiseError: true }).catch(() => {}),
+  "a link that looks at it": (failing) => {
+    const result = new AsyncResult<unknown>();
+    failing.link(result);
+    return result.get().catch(() => {});
+  },
+};
+
+for (const [way, take] of Object.entries(TAKES)) {
+  Deno.test(`exploreSchedules() does not count an error that was taken by ${way}`, async () => {
+    using reports = collectReports();
+    const { failure } = await exploreSchedules(async () => {
+      await take(spawn(() => sleep(1).then(() => Promise.reject(new Broken()))));
+    }, { seeds: 5 });
+    assertEquals([failure, reports.list], [undefined, []]);
+  });
+}
+
+Deno.test("exploreSchedules() counts an error that was handled in one greenlet and not in another", async () => {
+  const [taken, left] = [new Broken("taken"), new Broken("left")];
+  const { failure } = await exploreSchedules(async () => {
+    const failing = [taken, left].map((error) => spawn(() => Promise.reject(error)));
+    await failing[0]!.get().catch(() => {});
+    await failing[1]!.join();
+    assertEquals(failing[1]!.successful, false);
+  });
+  assertEquals(failure, { seed: 0, error: left });
+});
+
+Deno.test("exploreSchedules() counts an error that somebody took and did not handle", async () => {
+  const broken = new Broken();
+  const { failure } = await exploreSchedules(async () => {
+    const failing = spawn(() => Promise.reject(broken));
+    await spawn(() => failing.get()).join();
+  });
+  assertEquals(failure, { seed: 0, error: broken });
+});
+
+Deno.test("exploreSchedules() counts the error of a hub callback", async () => {
+  const broken = new Broken();
+  for (
+    const fail of [() => Promise.reject(broken), (): never => {
+      throw broken;
+    }]
+  ) {
+    const { failure } = await exploreSchedules(async () => {
+      spawn(() => {}).rawlink(fail);
+      await sleep(1);
+    });
+    assertEquals(failure, { seed: 0, error: broken });
+  }
+});
+
 Deno.test("exploreSchedules() counts errors of greenlets that are left at the end", async () => {
   const broken = new Broken();
   const { failure } = await exploreSchedules(() => {
@@ -329,7 +425,7 @@ Deno.test("exploreSchedules() puts everything back, also after a failure", async
   const { onError } = hub;
   for (const fn of [(): void => {}, (): Promise<never> => Promise.reject(new Broken())]) {
     await exploreSchedules(fn, { seeds: 2 });
-    assertStrictEquals(hub.pick, null);
+    assertEquals([hub.pick, hub.errorsTaken], [null, null]);
     assertStrictEquals(hub.onError, onError);
     assertEquals(hub.live.size, 0);
   }

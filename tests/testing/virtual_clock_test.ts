@@ -10,6 +10,7 @@ import { Event } from "../../sync/event.ts";
 import { Queue } from "../../sync/queue.ts";
 import { runVirtual } from "../../testing/virtual_clock.ts";
 import { collectReports } from "../helpers/reports.ts";
+import { atEachSpeed } from "../helpers/speed.ts";
 import { now } from "../helpers/virtual_test.ts";
 
 Deno.test("runVirtual() gives what the function returns", async () => {
@@ -219,6 +220,76 @@ Deno.test("runVirtual() runs everything in the same order each time", async () =
     });
   const first = await run();
   for (let i = 0; i < 5; i++) assertEquals(await run(), first);
+});
+
+Deno.test("runVirtual() runs everything in the same order however fast the machine is", async () => {
+  // Timers that are due at once meet a run queue that is never empty, blocking calls that need not wait give way now and
+  // then, and promises from elsewhere come to their end when the event loop turns.
+  const run = (): Promise<string[]> =>
+    runVirtual(async () => {
+      const order: string[] = [];
+      let steps = 0;
+      let over = false;
+      const busy = [1, 2].map(() =>
+        spawn(async () => {
+          while (!over && steps < 1e6) {
+            steps++;
+            await sleep();
+          }
+        })
+      );
+      const queue = new Queue<number>();
+      const greedy = spawn(async () => {
+        for (let i = 0; i < 2000; i++) {
+          await queue.put(i);
+          await queue.get();
+        }
+        order.push(`greedy after ${steps}`);
+      });
+      const foreign = spawn(async () => {
+        await until((async () => {
+          for (let i = 0; i < 100_000; i++) await undefined;
+        })());
+        order.push(`foreign after ${steps}`);
+      });
+      for (let i = 0; i < 3; i++) {
+        await withTimeout(0, () => new Event().wait(), { timeoutValue: false });
+        order.push(`timer after ${steps}`);
+      }
+      await greedy.join();
+      await foreign.join();
+      over = true;
+      for (const greenlet of busy) await greenlet.join();
+      return order;
+    });
+  const orders = await atEachSpeed(run);
+  assertEquals(orders[0]!.length, 5);
+  for (const order of orders) assertEquals(order, orders[0]);
+});
+
+Deno.test("runVirtual() runs in the same order whatever is in the run queue before", async () => {
+  const stepsUntilTimer = (): Promise<number> =>
+    runVirtual(async () => {
+      let fired = false;
+      let steps = 0;
+      spawnLater(0, () => fired = true);
+      for (; !fired && steps < 1e6; steps++) await sleep();
+      return steps;
+    });
+  const first = await stepsUntilTimer();
+  for (let i = 0; i < 1000; i++) hub.enqueueCallback(() => {});
+  assertEquals(await stepsUntilTimer(), first);
+});
+
+Deno.test("runVirtual() goes on to its end when the function takes back all links", async () => {
+  assertEquals(
+    await runVirtual(async () => {
+      getCurrent().unlinkAll();
+      await sleep(5);
+      return now();
+    }),
+    5,
+  );
 });
 
 Deno.test("runVirtual() kills nobody when the function dies of GreenletExit or a Timeout", async () => {

@@ -1,0 +1,314 @@
+/**
+ * Waits of code that does not know of greenlets.
+ *
+ * Where a patched function of the runtime is called, somebody else's code waits: in a greenlet, but not necessarily on its
+ * behalf. A client that was opened in a greenlet has a loop of its own that reads; a batch that was begun there serves others
+ * as well. All of that runs in the context of the greenlet, and none of it may be interrupted with it, or the client is
+ * dead and the others get an error that is not theirs.
+ *
+ * So an adopted wait finds out, at the moment at which an interrupt comes, whether the greenlet's own function awaits it,
+ * through however many frames. The engine can tell: it lists the awaiting frames in stack traces. What the code awaits is
+ * a promise derived from an inner one; an interrupt settles the inner one, and while the reaction that derives is being run,
+ * a stack trace goes through what awaits the derived one. If it leads to the greenlet, the reaction throws; else it
+ * goes on waiting. Nothing is recorded beforehand, which makes a wait cheap.
+ *
+ * The engine does not see through a promise that several wait for at a time, nor through functions that settle another
+ * promise by hand, as `p-limit` does. Such a wait goes on, and the interrupt is raised by the greenlet's next one.
+ *
+ * @module
+ */
+
+import { hub, type Runnable } from "./scheduler.ts";
+import {
+  currentScope,
+  type InterruptOffer,
+  mainScope,
+  type Scope,
+  type ScopeMember,
+} from "./scope.ts";
+import { dispose, handOver } from "./until.ts";
+import type { Waiter } from "./waiter.ts";
+
+/** What an adopted wait needs besides what it waits for. */
+export interface AdoptOptions<T> {
+  /** Ends the operation, as far as that can be done: called when the wait was given up. */
+  abandon?(error: unknown): void;
+  /** Gets a value that comes after that, to give it back; by default it is disposed of. */
+  orphan?(value: T): unknown;
+}
+
+/** What is waited for, as shown where blocked greenlets are listed. */
+export interface AdoptedKind {
+  /** For example `fetch`. */
+  readonly name: string;
+}
+
+/**
+ * The scope that waits of the calling code belong to, if they are to be adopted. Code outside greenlets is left alone, and
+ * so is what a greenlet has left behind: its kill has come too late for that, or never came.
+ */
+export function adoptingScope(): Scope | undefined {
+  let scope = currentScope.getStore();
+  if (scope === undefined || hub.inCallback) return undefined;
+  while (scope.closed) scope = scope.parent!;
+  return scope === mainScope || scope.root.ending !== "alive" ? undefined : scope;
+}
+
+/**
+ * Waits for an operation, in a scope that {@link adoptingScope} gave. If an interrupt is outstanding, the operation is
+ * begun only once that has turned out to be meant for others.
+ */
+export function adopt<T>(
+  scope: Scope,
+  begin: () => PromiseLike<T>,
+  kind: AdoptedKind,
+  options?: AdoptOptions<T>,
+): Promise<T> {
+  const follow = (wait: AdoptedWait<T>, promise: PromiseLike<T>): void => {
+    promise.then((value) => {
+      if (!wait.resume(value)) handOver(value, options?.orphan ?? dispose);
+    }, (error) => void wait.fail(error));
+  };
+  const outstanding = scope.offerInterrupt();
+  if (outstanding === undefined) {
+    const promise = begin();
+    const wait = new AdoptedWait<T>(scope, kind, options?.abandon);
+    follow(wait, promise);
+    return wait.promise;
+  }
+  const wait = new AdoptedWait<T>(scope, kind, options?.abandon);
+  wait.considerFirst(outstanding, () => follow(wait, begin()));
+  return wait.promise;
+}
+
+/** {@link adopt} for what is not begun by making a promise: `park` registers the wait, and returns what takes that back. */
+export function adoptParked<T>(
+  scope: Scope,
+  park: (wait: Waiter<T>) => () => void,
+  kind: AdoptedKind,
+): Promise<T> {
+  let undo: (() => void) | undefined;
+  const wait = new AdoptedWait<T>(scope, kind, () => undo?.());
+  const outstanding = scope.offerInterrupt();
+  if (outstanding === undefined) undo = park(wait);
+  else wait.considerFirst(outstanding, () => undo = park(wait));
+  return wait.promise;
+}
+
+let executorResolve!: () => void;
+const rememberResolve = (resolve: () => void): void => {
+  executorResolve = resolve;
+};
+
+const PARKED = 0;
+const RESUMED = 1;
+const FAILED = 2;
+const GIVEN_UP = 3;
+
+/** A wait that is resumed in the greenlet's turn like any other, and interrupted only if it is the greenlet's own. */
+export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
+  /** What the code awaits. */
+  readonly promise: Promise<T>;
+  /** Where the wait was begun. */
+  readonly scope: Scope;
+  /** What it is for. */
+  readonly kind: AdoptedKind;
+  /** See {@link ScopeMember.order}. */
+  readonly order: number;
+  /** See {@link ScopeMember.memberIndex}. */
+  memberIndex = 0;
+  #state: typeof PARKED | typeof RESUMED | typeof FAILED | typeof GIVEN_UP = PARKED;
+  #outcome: unknown = undefined;
+  #offer: InterruptOffer | undefined;
+  #go!: () => void;
+  #begin: (() => void) | undefined;
+  readonly #abandon: ((error: unknown) => void) | undefined;
+
+  /** Begins a wait; `abandon` is called with the error when it is given up. */
+  constructor(scope: Scope, kind: AdoptedKind, abandon?: (error: unknown) => void) {
+    this.scope = scope;
+    this.kind = kind;
+    this.order = hub.nextOrder();
+    this.#abandon = abandon;
+    this.promise = this.#arm();
+    scope.join(this);
+    if (hub.awaits !== null) hub.awaits.onWait(this.promise, this);
+    if (hub.running === scope.root) hub.running = null;
+  }
+
+  /** See {@link Waiter.settled}. */
+  get settled(): boolean {
+    return this.#state !== PARKED;
+  }
+
+  /** See {@link Waiter.resume}. */
+  resume(value: T): boolean {
+    return this.#settle(RESUMED, value);
+  }
+
+  /** See {@link Waiter.fail}. */
+  fail(error: unknown): boolean {
+    return this.#settle(FAILED, error);
+  }
+
+  /** See {@link ScopeMember.consider}. */
+  consider(offer: InterruptOffer): void {
+    if (this.#state !== PARKED || this.#offer !== undefined) return;
+    this.#offer = offer;
+    offer.decideLater(this);
+  }
+
+  /** Has an interrupt considered that was there before; the operation is begun only if it is not meant. */
+  considerFirst(offer: InterruptOffer, begin: () => void): void {
+    this.#begin = begin;
+    this.consider(offer);
+  }
+
+  /** Scopes ask adopted waits to consider an interrupt instead. */
+  interrupt(error: unknown): void {
+    if (this.#state === PARKED) this.#giveUp(error);
+    this.#go();
+  }
+
+  /** Lets it be decided how the wait goes on; called by the hub when its turn has come. */
+  run(): void {
+    hub.running = this.scope.root;
+    this.#go();
+  }
+
+  #settle(state: typeof RESUMED | typeof FAILED, outcome: unknown): boolean {
+    if (this.#state !== PARKED) return false;
+    this.#state = state;
+    this.#outcome = outcome;
+    this.scope.leave(this);
+    hub.enqueue(this);
+    return true;
+  }
+
+  #arm(): Promise<T> {
+    const turn = new Promise<void>(rememberResolve);
+    this.#go = executorResolve;
+    return turn.then(() => this.#decide());
+  }
+
+  /** Runs as the reaction that {@link AdoptedWait.promise} is derived by. */
+  #decide(): T | Promise<T> {
+    const offer = this.#offer;
+    this.#offer = undefined;
+    if (
+      this.#state === PARKED && offer !== undefined && isAwaited(this, offer.aim) && offer.take()
+    ) this.#giveUp(offer.error);
+    if (this.#state === PARKED) return this.#goOn();
+    const outcome = this.#outcome;
+    this.#outcome = undefined;
+    if (this.#state === RESUMED) return outcome as T;
+    throw outcome;
+  }
+
+  #goOn(): Promise<T> {
+    const promise = this.#arm();
+    const begin = this.#begin;
+    this.#begin = undefined;
+    try {
+      begin?.();
+    } catch (error) {
+      this.fail(error);
+    }
+    return promise;
+  }
+
+  #giveUp(error: unknown): void {
+    this.#state = GIVEN_UP;
+    this.#outcome = error;
+    this.scope.leave(this);
+    hub.noteInterrupt(error);
+    const begun = this.#begin === undefined;
+    this.#begin = undefined;
+    if (begun && this.#abandon !== undefined) hub.runCallback(this.#abandon, error);
+  }
+}
+
+/** What a stack trace is made of, as far as it is looked at here. */
+interface CallSite {
+  getFunctionName(): string | null;
+  getFileName(): string | null | undefined;
+  /** Whether it is one that awaits. */
+  isAsync(): boolean;
+}
+
+/** Awaits the end of a greenlet, so that its frame is the last one in the stack traces of all that the greenlet awaits. */
+async function theGreenletItself(tail: PromiseLike<unknown>): Promise<void> {
+  await tail;
+}
+
+/**
+ * Whether the promise of a wait, which the current microtask is about to settle, is awaited, in the end, by the greenlet
+ * of its scope; or, where the interrupt is aimed at a part of the greenlet, or of the main program, by the function of the
+ * library that opened that. The microtask has to be the reaction that derives the promise, or the call of `then` that it
+ * follows.
+ */
+export function isAwaited(wait: { readonly scope: Scope }, aim: Scope): boolean {
+  // Awaits that are observed have no frames in stack traces until a microtask later.
+  if (hub.awaits !== null) return hub.awaits.reaches(aim, wait);
+  const { root } = wait.scope;
+  if (root.tail !== undefined) void theGreenletItself(root.tail);
+  root.tail = undefined;
+  // Where nothing can be told: a kill that goes too far is better than one that never comes.
+  if (!tracesAwaits) return true;
+  const frames = callSites()?.filter((frame) => frame.isAsync());
+  return frames === undefined || frames.some((frame) => {
+    const file = frame.getFileName() ?? "";
+    if (frame.getFunctionName() === theGreenletItself.name) return file === thisFile;
+    return aim.parent !== null && file.startsWith(folderOf(thisFile));
+  });
+}
+
+/** The frames on the stack and those that await, through the reaction that is being run; `undefined` if they cannot be had. */
+function callSites(): CallSite[] | undefined {
+  const { stackTraceLimit } = Error;
+  const prepare = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
+  try {
+    Error.stackTraceLimit = Infinity;
+    Object.defineProperty(Error, "prepareStackTrace", {
+      value: (_error: unknown, sites: CallSite[]) => sites,
+      configurable: true,
+      writable: true,
+    });
+    const holder: { stack?: CallSite[] } = {};
+    Error.captureStackTrace(holder, callSites);
+    return Array.isArray(holder.stack) ? holder.stack : undefined;
+  } catch {
+    return undefined; // somebody has made `Error` unchangeable
+  } finally {
+    restorePreparation(stackTraceLimit, prepare);
+  }
+}
+
+function restorePreparation(limit: number, prepare: PropertyDescriptor | undefined): void {
+  if (Object.isFrozen(Error)) return;
+  Error.stackTraceLimit = limit;
+  if (prepare === undefined) delete (Error as { prepareStackTrace?: unknown }).prepareStackTrace;
+  else Object.defineProperty(Error, "prepareStackTrace", prepare);
+}
+
+function folderOf(file: string): string {
+  return file.slice(0, file.lastIndexOf("/") + 1);
+}
+
+/** How this file is called in stack traces: some runtimes say a path, and some a URL. */
+let thisFile = "";
+/** Whether the engine lists the frames that await: tried out once, when the module is loaded. */
+let tracesAwaits = true;
+
+async function tryTraces(): Promise<void> {
+  thisFile = callSites()?.[0]?.getFileName() ?? "";
+  // Not at once, as awaits take longer to be seen when they are observed.
+  const seen = Promise.resolve().then(() => {}).then(() => {}).then(() => {}).then(() =>
+    callSites()?.some((frame) => frame.isAsync() && frame.getFileName() === thisFile)
+  );
+  let answer: boolean | undefined;
+  await theGreenletItself(seen.then((found) => void (answer = found)));
+  tracesAwaits = answer === true;
+}
+
+void tryTraces();
