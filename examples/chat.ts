@@ -243,8 +243,8 @@ const program = main(async () => {
     await rooms.lookAfter();
   } finally {
     rooms.close();
-    await delivering.join({ timeout: GOODBYE_TIME }); // when the server stops, the runtime cuts WebSockets off at once
+    await delivering.join({ timeout: GOODBYE_TIME }); // what the server does then is to close WebSockets
   }
 });
-// For every WebSocket whose client has vanished, the runtime keeps a timer, which nobody needs to wait for.
+// The runtime would wait for clients that do not read what is on its way to them.
 program.rawlink(() => Deno.exit());

@@ -12,7 +12,9 @@ import type { Greenlet } from "../core/greenlet.ts";
 import { getCurrent } from "../core/spawn.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import type { Wait, WaitKind } from "../core/waiter.ts";
+import { endSoon, isImpatient } from "./_impatient.ts";
 import { readGate } from "./_read_gate.ts";
+import { Watchers } from "./_watchers.ts";
 
 /** The buffer starts small, as most connections are idle or chatty, and grows with what comes in. */
 const SMALLEST_BUFFER = 2048;
@@ -40,9 +42,12 @@ export interface ReadRequest<T> {
   atEnd(incoming: Incoming): T;
 }
 
+/** What a read operation brought that was under way when the connection was handed over. */
+export type LateBytes = Promise<Uint8Array<ArrayBuffer> | null | undefined>;
+
 /** Bytes on their way in. */
 export class Incoming {
-  readonly #conn: Deno.Conn;
+  readonly #conn: Pick<Deno.Conn, "read">;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   /** Where small results are carved from; a caller may have detached it, then it is empty. */
   #slab: Uint8Array<ArrayBuffer> = EMPTY;
@@ -57,9 +62,12 @@ export class Incoming {
   #wait: Wait<unknown> | undefined;
   #request: ReadRequest<unknown> | undefined;
   #reader: Greenlet | undefined;
+  /** Who gets what the read operation brings that was under way when the connection was handed over. */
+  #heir: ((count: number | null | undefined) => void) | undefined;
+  #watchers: Watchers | undefined;
 
   /** Reads from a connection of the runtime, which nobody else may read. */
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Pick<Deno.Conn, "read">) {
     this.#conn = conn;
   }
 
@@ -127,17 +135,38 @@ export class Incoming {
         this.#request = request;
         this.#reader = getCurrent();
         this.#readMore(request.wanted);
+        if (isImpatient(options)) endSoon(wait);
         return () => this.#forgetReader();
       },
-      options,
+      isImpatient(options) ? { signal: options.signal } : options,
       READ,
     );
+  }
+
+  /** Whether a read of anything would not wait: there are bytes, or the end, or an error. */
+  get readable(): boolean {
+    return this.size > 0 || this.#ended || this.#failure !== undefined;
+  }
+
+  /** Whether it has failed, or was closed. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /**
+   * Has `changed` called when it is readable, until what is returned is called. A read is begun for that; what it brings stays
+   * for the next reader.
+   */
+  watch(changed: () => void): () => void {
+    const stop = (this.#watchers ??= new Watchers()).add(changed);
+    if (!this.readable) this.#readMore(1);
+    return stop;
   }
 
   /** From now on there is nothing more to read. */
   end(): void {
     this.#ended = true;
-    this.#serve();
+    this.#changed();
   }
 
   /** From now on every read fails; what was not taken is dropped. */
@@ -145,7 +174,38 @@ export class Incoming {
     this.#failure ??= { error };
     this.#buffer = EMPTY;
     this.#start = this.#end = 0;
-    this.#serve();
+    this.#changed();
+  }
+
+  /**
+   * Why the connection cannot be handed over to somebody else who reads it from here on; `undefined` when it can.
+   * `name` is for the message.
+   */
+  obstacle(name: () => string): Error | undefined {
+    if (this.#failure !== undefined) return this.#failure.error as Error;
+    if (this.#wait !== undefined) {
+      return new ConcurrentObjectUseError(`${name()} is being read by ${this.#reader}`);
+    }
+    if (this.size > 0) {
+      return new Deno.errors.InvalidData(`${this.size} bytes have come that nobody has read`);
+    }
+    return this.#ended ? new Deno.errors.UnexpectedEof("The stream has ended") : undefined;
+  }
+
+  /**
+   * Hands the connection over. A read that was given up may still be under way: what it brings is the beginning of what
+   * the next one reads, `null` the end, `undefined` nothing.
+   */
+  release(error: unknown): LateBytes | undefined {
+    if (!this.#reading) {
+      this.fail(error);
+      return undefined;
+    }
+    const target = this.#buffer.subarray(this.#end);
+    const late = Promise.withResolvers<Uint8Array<ArrayBuffer> | null | undefined>();
+    this.#heir = (count) => late.resolve(count == null ? count : target.slice(0, count));
+    this.fail(error);
+    return late.promise;
   }
 
   #attempt<T>(request: ReadRequest<T>): T | undefined {
@@ -153,6 +213,14 @@ export class Incoming {
     if (result !== undefined) return result;
     if (this.#failure !== undefined) throw this.#failure.error;
     return this.#ended ? request.atEnd(this) : undefined;
+  }
+
+  /** First the reader is served; whoever watches is told if there is something left, or else gets the next read. */
+  #changed(): void {
+    this.#serve();
+    if (this.#watchers === undefined || !this.#watchers.any) return;
+    if (this.readable) this.#watchers.tell();
+    else this.#readMore(1);
   }
 
   /** Gives the reader what it wants, if it is there, or reads on for it. */
@@ -191,16 +259,17 @@ export class Incoming {
   #onRead = (count: number | null): void => {
     readGate.completed();
     this.#reading = false;
-    if (this.#failure !== undefined) return;
+    if (this.#failure !== undefined) return this.#heir?.(count);
     // What comes after the end that somebody has set is not for anybody.
     if (count === null) this.#ended = true;
     else if (!this.#ended) this.#end += count;
-    this.#serve();
+    this.#changed();
   };
 
   #onError = (error: unknown): void => {
     readGate.completed();
     this.#reading = false;
+    this.#heir?.(undefined); // who reads next meets the error, if it is one of the connection
     this.fail(error);
   };
 

@@ -7,8 +7,9 @@
 /**
  * Where to listen or connect: a port, `"host:port"`, `":port"`, `"[::1]:port"`, or an object.
  *
- * A port alone, and an empty or missing host, mean all interfaces for a server and the local host for a client. Port 0
- * lets the system choose one.
+ * A port alone, and an empty or missing host or `*`, mean all interfaces with IPv4 for a server, and the local host for a
+ * client. `"[::]:port"` means all interfaces with IPv6 and IPv4; clients with IPv4 then have addresses such as
+ * `::ffff:192.0.2.1`. Port 0 lets the system choose one.
  *
  * @example
  * ```ts
@@ -24,9 +25,12 @@ export type Address = number | string | {
   /** Port number, 0 to 65535. */
   readonly port: number;
 } | {
-  /** Path of a unix socket. */
+  /** Path of a unix socket; on Linux also a name that begins with `"\0"` and has no file. */
   readonly path: string;
 };
+
+/** What the names of unix sockets begin with that have no file (Linux). */
+export const ABSTRACT: string = "\0";
 
 /**
  * An address taken apart: of a TCP or of a unix socket.
@@ -92,7 +96,7 @@ export function parseAddress(address: Address): ParsedAddress {
  */
 export function formatAddress(address: Deno.Addr | ParsedAddress): string {
   // The client's end of a unix socket has no name.
-  if ("path" in address) return (address.path as string | null) ?? "(unnamed)";
+  if ("path" in address) return (address.path as string | null)?.replace(/^\0/, "@") ?? "(unnamed)";
   if (!("hostname" in address)) return Deno.inspect(address);
   const { hostname = "", port } = address;
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;

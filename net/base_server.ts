@@ -7,6 +7,8 @@
 import { Event } from "../sync/event.ts";
 import { Greenlet } from "../core/greenlet.ts";
 import { Pool } from "../core/pool.ts";
+import { hub } from "../core/scheduler.ts";
+import { getCurrent } from "../core/spawn.ts";
 import type { WaitOptions } from "../core/suspend.ts";
 import { removeStaleSocket } from "./_stale_socket.ts";
 import { type Address, formatAddress, parseAddress, type ParsedAddress } from "./address.ts";
@@ -172,16 +174,22 @@ export abstract class BaseServer implements AsyncDisposable {
 
   /**
    * Stops listening, lets running handlers finish for `options.timeout` ms, kills the rest and waits for them. Calling it
-   * again waits for the same end.
+   * again waits for the same end. A handler cannot wait for its own end: called in one, it returns at once.
    */
   async stop(options: StopOptions = {}): Promise<void> {
     await this.#starting?.catch(() => {}); // whoever starts it is told
+    const inHandler = this.pool.has(getCurrent());
     if (this.#state !== "started") {
-      if (this.#state === "stopping") await this.#stopped.wait();
-      else this.#markStopped();
+      if (this.#state !== "stopping") this.#markStopped();
+      else if (!inHandler) await this.#stopped.wait();
       return;
     }
     this.#state = "stopping";
+    if (!inHandler) return await this.#end(options);
+    new Greenlet(() => this.#end(options)).start();
+  }
+
+  async #end(options: StopOptions): Promise<void> {
     try {
       await this.unlisten();
       const timeout = options.timeout === undefined ? this.stopTimeout : options.timeout;
@@ -204,6 +212,11 @@ export abstract class BaseServer implements AsyncDisposable {
     return `<${this.constructor.name} ${formatAddress(this.address)} ${this.#state}>`;
   }
 
+  /** Called before `listen`: removes what a killed process has left behind at the path of a unix socket. */
+  protected async makeWay(address: ParsedAddress): Promise<void> {
+    if ("path" in address) await removeStaleSocket(address.path);
+  }
+
   /** Begins to listen at an address, and returns the one it got. */
   protected abstract listen(address: ParsedAddress): Deno.Addr | Promise<Deno.Addr>;
 
@@ -213,14 +226,21 @@ export abstract class BaseServer implements AsyncDisposable {
   /** Called by `stop` when no handler is left, before the server counts as stopped. */
   protected async drain(): Promise<void> {}
 
+  /** For a subclass that can listen no more: reports why, and stops the server. */
+  protected giveUp(error: unknown): void {
+    hub.handleError(this, error);
+    void this.#stopInOwnGreenlet();
+  }
+
   async #start(): Promise<void> {
     const wanted = this.#wanted;
     try {
-      if ("path" in wanted) await removeStaleSocket(wanted.path);
+      await this.makeWay(wanted);
       this.#bound = await this.listen(wanted);
       this.#state = "started";
     } catch (error) {
-      if (error instanceof Error) error.message += `: ${formatAddress(wanted)}`;
+      const where = formatAddress(wanted);
+      if (error instanceof Error && !error.message.includes(where)) error.message += `: ${where}`;
       throw error;
     }
   }
@@ -230,7 +250,7 @@ export abstract class BaseServer implements AsyncDisposable {
     this.#stopped.set();
   }
 
-  /** The greenlet of `serveForever` may have been killed: what it would wait for now it would not get. */
+  /** Whoever wants it stopped may be killed already, or by the stopping: what it waits for then it would not get. */
   async #stopInOwnGreenlet(): Promise<void> {
     const stopping = new Greenlet(() => this.stop());
     stopping.start();

@@ -4,33 +4,18 @@
  * @module
  */
 
+import { requireOptions, requirePositive } from "../core/arguments.ts";
+import { original } from "../core/originals.ts";
 import { parkWait, type WaitOptions } from "../core/suspend.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { limited } from "../core/timeout.ts";
+import { openTcp } from "./_open_tcp.ts";
 import { type Address, parseAddress } from "./address.ts";
+import { Resolver } from "./resolver.ts";
 import { Socket } from "./socket.ts";
+import { startTls, type TlsClientOptions } from "./tls.ts";
 
 const CONNECT: WaitKind<Deno.Conn> = { name: "connect" };
-
-/**
- * What a TLS client needs to know.
- *
- * @example
- * ```ts
- * import type { TlsClientOptions } from "@gevent/deno/net";
- *
- * const tls: TlsClientOptions = { hostname: "example.com", alpnProtocols: ["http/1.1"] };
- * console.assert(tls.hostname === "example.com");
- * ```
- */
-export interface TlsClientOptions {
-  /** The name the server's certificate must have; by default the host of the address. */
-  readonly hostname?: string;
-  /** Certificates (PEM) of further authorities to trust. */
-  readonly caCerts?: string[];
-  /** Protocols to offer, the preferred ones first. */
-  readonly alpnProtocols?: string[];
-}
 
 /**
  * What `connect` takes.
@@ -48,17 +33,30 @@ export interface ConnectOptions extends WaitOptions {
   readonly tls?: boolean | TlsClientOptions;
   /** Send small writes at once (TCP); default `true`. */
   readonly noDelay?: boolean;
+  /** Who looks host names up, and remembers them for a while; default `Resolver.default`. */
+  readonly resolver?: Resolver;
+  /**
+   * When a host has several addresses: after how many ms without an answer the next one is tried too; default 250. When one
+   * fails, the next one is tried at once.
+   */
+  readonly attemptDelay?: number;
 }
 
 /**
  * Connects to an address and returns the socket: gevent's `create_connection`.
  *
+ * A host name may stand for several addresses, of which some do not answer. They are tried one after the other, IPv6 and IPv4
+ * by turns, without waiting for long: the first connection that is there is taken, the others are closed (RFC 8305, "happy
+ * eyeballs"). When the program may connect to the host by its name only (`--allow-net=example.com`), the runtime does that.
+ *
  * The time limit is for all together: name lookup, connecting, TLS handshake. When it is interrupted, the connection is
- * closed, or never made; in the middle of a TLS handshake the runtime lets go of it only once the peer says something or
- * closes it.
+ * closed, or never made.
  *
  * @throws {Timeout} When it takes too long.
- * @throws {Deno.errors.ConnectionRefused} And other errors of the runtime.
+ * @throws {Deno.errors.NotFound} When the host is not known.
+ * @throws {Deno.errors.InvalidData} When the TLS handshake fails, for instance as the certificate is not trusted.
+ * @throws {Deno.errors.ConnectionRefused} And other errors of the runtime, naming the address. When there were several, it is
+ * the error of the last one, and its `cause` an `AggregateError` with those of all.
  *
  * @example
  * ```ts
@@ -74,66 +72,41 @@ export async function connect(
   address: Address,
   options: ConnectOptions = {},
 ): Promise<Socket> {
+  requireOptions(options);
   const { timeout, signal, tls = false, noDelay = true } = options;
+  const { resolver = Resolver.default, attemptDelay = 250 } = options;
+  requirePositive(attemptDelay, "attemptDelay");
   return await limited(timeout, async () => {
     const target = parseAddress(address);
-    if (tls !== false && "path" in target) {
-      throw new TypeError(`Cannot connect with TLS to a unix socket: received ${target.path}`);
-    }
-    const conn = await open(target, { signal });
+    const conn = "path" in target
+      ? await openUnix(target.path, { signal })
+      : await openTcp(target.hostname ?? "localhost", target.port, {
+        resolver,
+        attemptDelay,
+        signal,
+      });
+    const socket = new Socket(conn);
     try {
-      if (noDelay && "setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-      if (tls === false) return new Socket(conn);
+      if (noDelay) socket.setNoDelay();
+      if (tls === false) return socket;
       const hostname = "hostname" in target ? target.hostname ?? "localhost" : "localhost";
-      const settings = tls === true ? {} : tls;
-      const secure = await startTls(conn as Deno.TcpConn, { hostname, ...settings }, { signal });
-      return new Socket(secure);
+      return await startTls(socket, { hostname, ...(tls === true ? {} : tls), signal });
     } catch (error) {
-      closeQuietly(conn);
+      socket.close();
       throw error;
     }
   });
 }
 
-/** Opens the connection; a connection that is there too late is closed. */
-function open(target: ReturnType<typeof parseAddress>, options: WaitOptions): Promise<Deno.Conn> {
+/** Opens the connection; the runtime cannot be told to stop, so one that is there too late is closed. */
+function openUnix(path: string, options: WaitOptions): Promise<Deno.Conn> {
   return parkWait<Deno.Conn>(
     (wait) => {
-      const abort = new AbortController();
-      const { signal } = abort;
-      const opening: Promise<Deno.Conn> = "path" in target
-        ? Deno.connect({ transport: "unix", path: target.path })
-        : Deno.connect({ hostname: target.hostname ?? "localhost", port: target.port, signal });
-      opening.then((conn) => {
+      original(Deno, "connect")({ transport: "unix", path }).then((conn) => {
         if (!wait.resume(conn)) conn.close();
       }, (error) => void wait.fail(error));
-      return () => abort.abort();
     },
     options,
     CONNECT,
   );
-}
-
-async function startTls(
-  conn: Deno.TcpConn,
-  settings: TlsClientOptions,
-  options: WaitOptions,
-): Promise<Deno.TlsConn> {
-  const secure = await Deno.startTls(conn, settings as Deno.StartTlsOptions);
-  try {
-    await new Socket(secure).handshake(options);
-    return secure;
-  } catch (error) {
-    closeQuietly(secure);
-    throw error;
-  }
-}
-
-/** Closes what may have been closed, or taken over by TLS, already. */
-function closeQuietly(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
-  }
 }

@@ -1,19 +1,26 @@
 /**
  * Sockets whose every operation can be killed and timed out without losing a byte.
  *
+ * The file is long because the class is the public face of one thing, and most of it is documentation; what reads and writes
+ * has files of its own.
+ *
  * @module
  */
 
-import { parkWait, type WaitOptions } from "../core/suspend.ts";
+import { shield } from "../core/shield.ts";
+import { checkpoint, parkWait, type WaitOptions } from "../core/suspend.ts";
+import { limited } from "../core/timeout.ts";
 import { until } from "../core/until.ts";
 import type { WaitKind } from "../core/waiter.ts";
-import { Incoming, LARGEST_READ, type ReadRequest } from "./_incoming.ts";
+import { FileSource } from "./_file_source.ts";
+import { Incoming, LARGEST_READ, type LateBytes, type ReadRequest } from "./_incoming.ts";
 import { Outgoing } from "./_outgoing.ts";
+import { Exactly, Line, Some, SomeInto } from "./_read_requests.ts";
 import { formatAddress } from "./address.ts";
+import type { Readiness, Selectable } from "./readiness.ts";
+import type { TlsInfo } from "./tls_info.ts";
 
 const HANDSHAKE: WaitKind<void> = { name: "Socket.handshake" };
-
-const NEWLINE = 10;
 
 /**
  * What `Socket.readLine` takes.
@@ -30,6 +37,61 @@ export interface ReadLineOptions extends WaitOptions {
   /** How many bytes a line may have, with its line end; default 65536. */
   readonly limit?: number;
 }
+
+/**
+ * What `Socket.sendFile` takes.
+ *
+ * @example
+ * ```ts
+ * import type { SendFileOptions } from "@gevent/deno/net";
+ *
+ * const options: SendFileOptions = { offset: 1024, count: 512, timeout: 10_000 };
+ * console.assert(options.count === 512);
+ * ```
+ */
+export interface SendFileOptions extends WaitOptions {
+  /** Where in the file to begin, in bytes; by default where the file stands. */
+  readonly offset?: number;
+  /** How many bytes to send at most; by default up to the end of the file. */
+  readonly count?: number;
+}
+
+/**
+ * What a socket needs of a connection: what each `Deno.Conn` has.
+ *
+ * @example
+ * ```ts
+ * import { Socket, type Transport } from "@gevent/deno/net";
+ *
+ * const wrap = (transport: Transport): Socket => new Socket(transport);
+ * console.assert(wrap.length === 1);
+ * ```
+ */
+export type Transport = Pick<
+  Deno.Conn,
+  "localAddr" | "remoteAddr" | "read" | "write" | "closeWrite" | "close" | "ref" | "unref"
+>;
+
+/** The connection of a socket that has been given up, and what a read of it may still bring. */
+export interface Released {
+  /** From now on that of whoever asked for it. */
+  readonly conn: Transport;
+  /** What belongs before the bytes that are read from it; see `Incoming.release`. */
+  readonly late: LateBytes | undefined;
+}
+
+/**
+ * Takes the connection out of a socket, which is closed from then on, for whoever wraps it up in another protocol.
+ * Throws when somebody reads or writes it, or when bytes have come that nobody has read.
+ */
+export let releaseTransport: (socket: Socket) => Released;
+
+/** What a connection must have to be one of TLS. */
+type TlsTransport = Transport & {
+  handshake(): Promise<Deno.TlsHandshakeInfo>;
+  /** Only those of node:tls have it. */
+  info?(): TlsInfo;
+};
 
 /**
  * A connection in blocking style: gevent's `socket`, and a `Deno.Conn` at the same time, so that code written for that
@@ -53,11 +115,13 @@ export interface ReadLineOptions extends WaitOptions {
  * console.assert(new TextDecoder().decode(await socket.recvExactly(5)) === "hello");
  * ```
  */
-export class Socket implements Deno.Conn {
-  readonly #conn: Deno.Conn;
-  /** The timeout in ms of every operation that is not given one; `null` for none. gevent's `settimeout`. */
-  timeout: number | null = null;
+export class Socket implements Deno.Conn, Selectable {
+  static {
+    releaseTransport = (socket) => socket.#release();
+  }
 
+  readonly #conn: Transport;
+  #timeout: number | null = null;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   #writeClosed = false;
@@ -66,10 +130,37 @@ export class Socket implements Deno.Conn {
   #writable: WritableStream<Uint8Array<ArrayBufferLike>> | undefined;
 
   /** Takes over a connection of the runtime: nobody else may read or write it from now on. */
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Transport) {
     this.#conn = conn;
     this.#incoming = new Incoming(conn);
     this.#outgoing = new Outgoing(conn);
+  }
+
+  /**
+   * The timeout in ms of every operation that is not given one; `null`, the default, for none: gevent's `settimeout` and
+   * `gettimeout`. With 0 an operation that cannot be done at once raises a `Timeout`.
+   *
+   * @throws {TypeError} When it is set to something else than a number or `null`.
+   * @throws {RangeError} When it is set to a negative number or `NaN`.
+   */
+  get timeout(): number | null {
+    return this.#timeout;
+  }
+
+  set timeout(ms: number | null) {
+    if (ms !== null && typeof ms !== "number") {
+      throw new TypeError(
+        `Cannot set the timeout of a socket as it must be a number or null: received ${
+          Deno.inspect(ms)
+        }`,
+      );
+    }
+    if (ms !== null && !(ms >= 0)) {
+      throw new RangeError(
+        `Cannot set the timeout of a socket as it must not be negative: received ${ms}`,
+      );
+    }
+    this.#timeout = ms;
   }
 
   /** The address of this end. */
@@ -131,8 +222,8 @@ export class Socket implements Deno.Conn {
    * @throws {RangeError} When the line is longer than `options.limit`; its bytes stay.
    * @throws {Timeout} When it does not come in time; the time counts for the whole line.
    */
-  readLine(options: ReadLineOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    const { limit = 65536 } = options;
+  readLine(options?: ReadLineOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const limit = options?.limit ?? 65536;
     if (!Number.isInteger(limit) || limit <= 0) return refuseSize(limit, "a positive integer");
     return this.#read(new Line(limit), options);
   }
@@ -161,6 +252,52 @@ export class Socket implements Deno.Conn {
    */
   sendAll(data: Uint8Array, options?: WaitOptions): Promise<number> {
     return this.#outgoing.send(data, true, this.#limited(options), this.#name);
+  }
+
+  /**
+   * Sends a file, or a part of it, and returns how many bytes that were: gevent's `sendfile`. The file then stands behind
+   * the last byte that was sent, also when the sending was interrupted or failed.
+   *
+   * @throws {TypeError} When it is not a file that has a position, as a pipe has none.
+   * @throws {RangeError} When `options.offset` is negative, or `options.count` not a positive integer.
+   * @throws {Timeout} When it takes too long; the time counts for the whole file.
+   *
+   * @example
+   * ```ts
+   * import { connect, StreamServer } from "@gevent/deno/net";
+   *
+   * const path = await Deno.makeTempFile();
+   * await Deno.writeTextFile(path, "Hello from a file");
+   * await using server = new StreamServer("127.0.0.1:0", async (socket) => {
+   *   using file = await Deno.open(path);
+   *   await socket.sendFile(file, { offset: 6, count: 4 });
+   * });
+   * await server.start();
+   * using socket = await connect(server.address);
+   * console.assert(new TextDecoder().decode(await socket.recvExactly(4)) === "from");
+   * await Deno.remove(path);
+   * ```
+   */
+  sendFile(
+    file: Pick<Deno.FsFile, "read" | "seek">,
+    options?: SendFileOptions,
+  ): Promise<number> {
+    const refused = checkpoint(options);
+    if (refused !== undefined) return refused;
+    const { offset, count = Infinity } = options ?? {};
+    if (typeof file?.read !== "function" || typeof file.seek !== "function") {
+      return Promise.reject(
+        new TypeError(`Cannot send what is not an open file: received ${Deno.inspect(file)}`),
+      );
+    }
+    if (offset !== undefined && (!Number.isInteger(offset) || offset < 0)) {
+      return refuseFile("offset", "an integer and not negative", offset);
+    }
+    if (count !== Infinity && (!Number.isInteger(count) || count <= 0)) {
+      return refuseFile("count", "a positive integer", count);
+    }
+    const { timeout = this.#timeout, signal } = options ?? {};
+    return limited(timeout, () => this.#sendFile(file, offset, count, { signal }));
   }
 
   /** {@link Socket.send}, for `Deno.Conn`. */
@@ -214,9 +351,17 @@ export class Socket implements Deno.Conn {
 
   /** The protocol agreed on with ALPN, once the handshake of a TLS connection is done. */
   async alpnProtocol(options?: WaitOptions): Promise<string | null> {
+    return (await this.tlsInfo(options))?.alpnProtocol ?? null;
+  }
+
+  /**
+   * What is known of a TLS connection once its handshake is done, such as the certificate of the other end; `null` for
+   * one without TLS. gevent's `getpeercert`, `cipher`, `version` and `selected_alpn_protocol`.
+   */
+  async tlsInfo(options?: WaitOptions): Promise<TlsInfo | null> {
     if (!isTls(this.#conn)) return null;
     await this.handshake(options);
-    return (await this.#conn.handshake()).alpnProtocol;
+    return this.#conn.info?.() ?? { alpnProtocol: (await this.#conn.handshake()).alpnProtocol };
   }
 
   /** Keeps the process alive while reads are pending; the default. */
@@ -260,6 +405,18 @@ export class Socket implements Deno.Conn {
     });
   }
 
+  /** What `select` goes by. It is writable when nobody writes, as the runtime does not tell whether the system has room. */
+  get readiness(): Readiness {
+    const [incoming, outgoing] = [this.#incoming, this.#outgoing];
+    return {
+      readable: incoming.readable,
+      writable: outgoing.writable,
+      failed: incoming.failed || outgoing.failed && !this.#writeClosed,
+      closed: this.#closed,
+      watch: (direction, changed) => (direction === "read" ? incoming : outgoing).watch(changed),
+    };
+  }
+
   /** The end of a `using` block: {@link Socket.close}. */
   [Symbol.dispose](): void {
     this.close();
@@ -278,90 +435,38 @@ export class Socket implements Deno.Conn {
   #name = (): string => this.toString();
 
   #limited(options: WaitOptions | undefined): WaitOptions | undefined {
-    if (this.timeout === null || options?.timeout !== undefined) return options;
-    return { ...options, timeout: this.timeout };
-  }
-}
-
-/** What there is, up to a size. */
-class Some implements ReadRequest<Uint8Array<ArrayBuffer>> {
-  readonly wanted: number;
-
-  constructor(size: number) {
-    this.wanted = size;
+    if (this.#timeout === null || options?.timeout !== undefined) return options;
+    if (options === undefined) return { timeout: this.#timeout };
+    // What is no object is refused by whoever waits.
+    return Object(options) === options ? { ...options, timeout: this.#timeout } : options;
   }
 
-  take(incoming: Incoming): Uint8Array<ArrayBuffer> | undefined {
-    return incoming.size === 0 ? undefined : incoming.take(this.wanted);
+  async #sendFile(
+    file: Pick<Deno.FsFile, "read" | "seek">,
+    offset: number | undefined,
+    count: number,
+    options: WaitOptions,
+  ): Promise<number> {
+    const whence = offset === undefined ? Deno.SeekMode.Current : Deno.SeekMode.Start;
+    const seeking = file.seek(offset ?? 0, whence).catch((cause) => {
+      if (cause instanceof Deno.errors.BadResource) throw cause;
+      throw new TypeError("Cannot send a file that has no position, such as a pipe", { cause });
+    });
+    const source = new FileSource(file, await until(seeking, options), count);
+    try {
+      return await this.#outgoing.sendFrom(source, options, this.#name);
+    } finally {
+      await shield(() => source.putBack());
+    }
   }
 
-  atEnd(incoming: Incoming): Uint8Array<ArrayBuffer> {
-    return incoming.take(0);
-  }
-}
-
-/** What there is, into a buffer. */
-class SomeInto implements ReadRequest<number> {
-  readonly #target: Uint8Array;
-  readonly wanted: number;
-
-  constructor(target: Uint8Array) {
-    this.#target = target;
-    this.wanted = target.length;
-  }
-
-  take(incoming: Incoming): number | undefined {
-    return incoming.size === 0 && this.wanted > 0 ? undefined : incoming.takeInto(this.#target);
-  }
-
-  atEnd(): number {
-    return 0;
-  }
-}
-
-/** All or nothing. */
-class Exactly implements ReadRequest<Uint8Array<ArrayBuffer>> {
-  readonly wanted: number;
-
-  constructor(size: number) {
-    this.wanted = size;
-  }
-
-  take(incoming: Incoming): Uint8Array<ArrayBuffer> | undefined {
-    return incoming.size < this.wanted ? undefined : incoming.take(this.wanted);
-  }
-
-  atEnd(incoming: Incoming): never {
-    throw new Deno.errors.UnexpectedEof(
-      `The stream ended after ${incoming.size} of ${this.wanted} bytes`,
-    );
-  }
-}
-
-/** Up to and with a line end. */
-class Line implements ReadRequest<Uint8Array<ArrayBuffer>> {
-  readonly #limit: number;
-  /** How many bytes are known to hold no line end. */
-  #searched = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get wanted(): number {
-    return this.#limit + 1;
-  }
-
-  take(incoming: Incoming): Uint8Array<ArrayBuffer> | undefined {
-    const at = incoming.indexOf(NEWLINE, this.#searched);
-    this.#searched = incoming.size;
-    const length = at === -1 ? incoming.size : at + 1;
-    if (length > this.#limit) throw new RangeError(`The line is longer than ${this.#limit} bytes`);
-    return at === -1 ? undefined : incoming.take(length);
-  }
-
-  atEnd(incoming: Incoming): Uint8Array<ArrayBuffer> {
-    return incoming.take(incoming.size);
+  #release(): Released {
+    const obstacle = this.#incoming.obstacle(this.#name) ?? this.#outgoing.obstacle(this.#name);
+    if (obstacle !== undefined) throw obstacle;
+    this.#closed = true;
+    const late = this.#incoming.release(badResource());
+    this.#outgoing.fail(badResource());
+    return { conn: this.#conn, late };
   }
 }
 
@@ -371,7 +476,13 @@ function refuseSize(size: number, wanted: string): Promise<never> {
   );
 }
 
-function isTls(conn: Deno.Conn): conn is Deno.TlsConn {
+function refuseFile(option: string, wanted: string, received: number): Promise<never> {
+  return Promise.reject(
+    new RangeError(`Cannot send file as '${option}' must be ${wanted}: received ${received}`),
+  );
+}
+
+function isTls(conn: Transport): conn is TlsTransport {
   return "handshake" in conn;
 }
 

@@ -1,4 +1,5 @@
-import { assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { PublicApi } from "../helpers/public_api.ts";
 
 const PAGE = new URL("../../docs/coming_from_gevent.md", import.meta.url);
@@ -13,28 +14,99 @@ const VARIABLES: Readonly<Record<string, string>> = {
   lock: "RLock",
   loop: "Loop",
   monitor: "BlockingMonitor",
+  poller: "Poller",
   pool: "Pool",
   queue: "Queue",
   raw: "RawGreenlet",
+  resolver: "Resolver",
   result: "AsyncResult",
   sem: "Semaphore",
+  server: "StreamServer",
+  socket: "Socket",
   timeout: "Timeout",
   timer: "TimerWatcher",
   tree: "GreenletTree",
+  udp: "DatagramSocket",
   watcher: "Watcher",
+  ws: "WebSocketConnection",
 };
 
-/** The code in the column `here` of all tables. */
-function codeInColumn(markdown: string): string[] {
-  const found: string[] = [];
-  let column = -1;
+/** A row of a table about gevent's names. */
+interface Row {
+  /** The heading above it. */
+  readonly section: string;
+  readonly gevent: string;
+  readonly here: string;
+  readonly difference: string;
+}
+
+/** The rows of all tables that have a column `here`; in the last table there is no name of gevent's. */
+function rowsOf(markdown: string): Row[] {
+  const rows: Row[] = [];
+  let section = "";
+  let header: string[] | undefined;
   for (const line of markdown.split("\n")) {
-    const cells = line.startsWith("|") ? line.split("|").map((cell) => cell.trim()) : [];
-    if (cells.length === 0) column = -1;
-    else if (column === -1) column = cells.indexOf("here");
-    else found.push(...[...cells[column]!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!));
+    if (line.startsWith("#")) section = line.replace(/^#+ /, "");
+    if (!line.startsWith("|")) header = undefined;
+    else {
+      const cells = line.split("|").slice(1, -1).map((cell) => cell.trim());
+      if (header === undefined) header = cells;
+      else if (!cells[0]!.startsWith("---")) {
+        const at = header.indexOf("here");
+        const [gevent = "", here = "", difference = ""] = at === 0 ? ["", ...cells] : cells;
+        rows.push({ section, gevent, here, difference });
+      }
+    }
   }
-  return found;
+  return rows;
+}
+
+/** The pieces of code in a cell. */
+function codeIn(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
+}
+
+/** Whether a piece of code is about a member of something that the tables have a variable for. */
+function isAboutVariable(code: string): boolean {
+  const head = /^(\w+)\.\w+(\(.*\))?$/.exec(code)?.[1];
+  return head !== undefined && Object.hasOwn(VARIABLES, head);
+}
+
+/** Rows that say that there is nothing, without saying why. */
+function unexplained(rows: readonly Row[]): string[] {
+  return rows.filter(({ here, difference }) =>
+    /^none\b/.test(here) && !/\w+ \w+|`/.test(difference)
+  )
+    .map(({ section, gevent }) => `${section}: ${gevent}`);
+}
+
+/** Names that are not in the first column of their section, nor in that of gevent itself. */
+function unmentioned(rows: readonly Row[], names: Record<string, string[]>): string[] {
+  return Object.entries(names).flatMap(([section, names]) => {
+    const mentioned = new Set(
+      rows.filter((row) => row.section === section || row.section === "gevent")
+        .flatMap((row) => codeIn(row.gevent))
+        .flatMap((code) => code.match(/[A-Za-z_]\w*/g) ?? []),
+    );
+    return names.filter((name) => !mentioned.has(name)).map((name) => `${section}: ${name}`);
+  });
+}
+
+/** The public names of the gevent that Debian has, by section; what is missing if it is not there. */
+function geventNames(): Record<string, string[]> | string {
+  const script = fileURLToPath(new URL("gevent_names.py", import.meta.url));
+  try {
+    const { success, stdout, stderr } = new Deno.Command("/usr/bin/python3", { args: [script] })
+      .outputSync();
+    const decoder = new TextDecoder();
+    if (success) return JSON.parse(decoder.decode(stdout));
+    const error = decoder.decode(stderr);
+    if (/ModuleNotFoundError/.test(error)) return "python3-gevent is not installed";
+    throw new Error(error);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "There is no /usr/bin/python3";
+    throw error;
+  }
 }
 
 /** What is wrong with a piece of code, such as `queue.get({ timeout })`. */
@@ -56,8 +128,10 @@ function problem(code: string, api: PublicApi): string | undefined {
 }
 
 Deno.test("All names that gevent users are sent to exist", async () => {
-  const api = await PublicApi.of("mod.ts", "testing/mod.ts");
-  const codes = codeInColumn(await Deno.readTextFile(PAGE));
+  const api = await PublicApi.of("mod.ts", "monkey/mod.ts", "testing/mod.ts");
+  const rows = rowsOf(await Deno.readTextFile(PAGE));
+  const inPassing = rows.flatMap((row) => codeIn(row.difference)).filter(isAboutVariable);
+  const codes = [...rows.flatMap((row) => codeIn(row.here)), ...inPassing];
   assertGreater(codes.length, 300);
   const problems = codes.flatMap((code) => {
     const what = problem(code, api);
@@ -68,8 +142,62 @@ Deno.test("All names that gevent users are sent to exist", async () => {
 
 Deno.test("The check of the names finds what does not exist", async () => {
   const api = await PublicApi.of("mod.ts");
-  const wrong = ["spwan(fn)", "g.unlinkAll()", "pool.track(g)", "queue.get({ timeuot })", "Deno.x"];
+  const wrong = [
+    "spwan(fn)",
+    "g.unlinkEverything()",
+    "pool.track(g)",
+    "queue.get({ timeuot })",
+    "Deno.x",
+  ];
   assertEquals(wrong.filter((code) => problem(code, api) === undefined), []);
   const right = ["spawn(fn)", "timeout.message", "group[Symbol.iterator]()", "Deno.Command"];
   assertEquals(right.filter((code) => problem(code, api) !== undefined), []);
+});
+
+Deno.test("Each name that has no counterpart has a reason", async () => {
+  assertEquals(unexplained(rowsOf(await Deno.readTextFile(PAGE))), []);
+});
+
+const names = geventNames();
+
+Deno.test({
+  name: `Each public name of gevent is mentioned${typeof names === "string" ? ` (${names})` : ""}`,
+  ignore: typeof names === "string" && Deno.env.get("CI") === undefined,
+  async fn() {
+    assert(typeof names !== "string", String(names));
+    assertGreater(Object.values(names).flat().length, 300);
+    assertEquals(unmentioned(rowsOf(await Deno.readTextFile(PAGE)), names), []);
+  },
+});
+
+Deno.test("The checks of the rows find what is missing", () => {
+  const page = [
+    "### gevent",
+    "| gevent | here | difference |",
+    "| ------ | ---- | ---------- |",
+    "| `spawn(fn)` | `spawn(fn)` | |",
+    "| `fork()`, `reinit()` | none | |",
+    "### gevent.queue",
+    "| gevent | here | difference |",
+    "| ------ | ---- | ---------- |",
+    "| `queue.copy()` | none: `Array` | Because |",
+    "| `queue.queue` | none | There is a reason |",
+    "## What gevent has no name for",
+    "| here | what it does |",
+    "| ---- | ------------ |",
+    "| `trace` | Something |",
+  ].join("\n");
+  const rows = rowsOf(page);
+  assertEquals(rows.map((row) => row.here), [
+    "`spawn(fn)`",
+    "none",
+    "none: `Array`",
+    "none",
+    "`trace`",
+  ]);
+  assertEquals(unexplained(rows), ["gevent: `fork()`, `reinit()`", "gevent.queue: `queue.copy()`"]);
+  assertEquals(
+    unmentioned(rows, { gevent: ["spawn", "trace"], "gevent.queue": ["copy", "fork", "get"] }),
+    ["gevent: trace", "gevent.queue: get"],
+  );
 });

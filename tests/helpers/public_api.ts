@@ -11,10 +11,26 @@ interface Member {
   readonly accessibility?: "protected" | "private";
 }
 
+interface Parameter {
+  readonly kind: string;
+  readonly name?: string;
+  /** With a default value. */
+  readonly left?: Parameter;
+  /** The rest of the arguments. */
+  readonly arg?: Parameter;
+}
+
+interface Method extends Member {
+  readonly functionDef?: { readonly params: Parameter[] };
+}
+
 interface Definition {
   readonly extends?: string | { readonly repr: string }[];
   readonly properties?: Member[];
-  readonly methods?: Member[];
+  readonly methods?: Method[];
+  readonly constructors?: { readonly params: Parameter[] }[];
+  /** Of a function. */
+  readonly params?: Parameter[];
 }
 
 interface Declaration {
@@ -62,6 +78,29 @@ export class PublicApi {
     );
   }
 
+  /** The parameters of functions, and of constructors, methods and setters of classes: `Pool.add` has a `greenlet`. */
+  get parameters(): { callee: string; name: string }[] {
+    const found: { callee: string; name: string }[] = [];
+    for (const [symbol, declarations] of this.#symbols) {
+      for (const { kind, def } of declarations) {
+        const callables = [{ callee: symbol, params: def.params ?? [] }];
+        if (kind === "class") {
+          for (const { params } of def.constructors ?? []) {
+            callables.push({ callee: `new ${symbol}`, params });
+          }
+          for (const { name, accessibility, functionDef } of def.methods ?? []) {
+            if (accessibility !== undefined) continue;
+            callables.push({ callee: `${symbol}.${name}`, params: functionDef?.params ?? [] });
+          }
+        }
+        for (const { callee, params } of callables) {
+          for (const param of params) found.push({ callee, name: nameOf(param) });
+        }
+      }
+    }
+    return found;
+  }
+
   /** All names of options, whatever they are for. */
   get optionNames(): Set<string> {
     const names = new Set<string>();
@@ -73,6 +112,11 @@ export class PublicApi {
     }
     return names;
   }
+}
+
+function nameOf({ kind, name, left, arg }: Parameter): string {
+  const inner = left ?? arg;
+  return inner !== undefined ? nameOf(inner) : name ?? kind;
 }
 
 /** The properties of types that are written where they are used, and have no name. */

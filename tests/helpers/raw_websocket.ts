@@ -1,10 +1,12 @@
 /**
- * A WebSocket client that does everything by hand, and can be rude.
+ * WebSocket clients and servers that do everything by hand, and can be rude.
  *
  * @module
  */
 
+import { createHash } from "node:crypto";
 import type { HttpServer } from "../../http/server.ts";
+import { Socket } from "../../net/socket.ts";
 import { RawClient, type RawResponse } from "./http.ts";
 import { bytes, text } from "./sockets.ts";
 
@@ -22,10 +24,44 @@ export const HANDSHAKE: Readonly<Record<string, string>> = {
   "sec-websocket-version": "13",
 };
 
+/** The whole of it. */
+export const REQUEST: string = `GET / HTTP/1.1\r\nhost: localhost\r\n${
+  Object.entries(HANDSHAKE).map(([key, value]) => `${key}: ${value}\r\n`).join("")
+}\r\n`;
+
 /** One frame. */
 export interface Frame {
   readonly opcode: number;
   readonly payload: Uint8Array;
+}
+
+/** What is wrong about a frame. */
+export interface FrameOptions {
+  /** Whether it is masked, as the frames of clients have to be; with zeros, which change nothing. */
+  readonly mask?: boolean;
+  /** The bytes that say how long it is, in place of the right ones. */
+  readonly length?: readonly number[];
+}
+
+/** The bytes of a frame; `first` is its first byte: flags and opcode. */
+export function frameOf(
+  first: number,
+  payload: Uint8Array | string | readonly number[] = [],
+  { mask = true, length }: FrameOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const data = typeof payload === "string" ? bytes(payload) : payload;
+  const [start = 0, ...more] = length ?? lengthOf(data.length);
+  const head = [first, start | (mask ? 0x80 : 0), ...more, ...(mask ? [0, 0, 0, 0] : [])];
+  const frame = new Uint8Array(head.length + data.length);
+  frame.set(head);
+  frame.set(data, head.length);
+  return frame;
+}
+
+function lengthOf(size: number): number[] {
+  if (size < 126) return [size];
+  if (size < 65536) return [126, size >> 8, size & 255];
+  return [127, 0, 0, 0, 0, ...[24, 16, 8, 0].map((bits) => (size >> bits) & 255)];
 }
 
 /** Asks a server for a WebSocket and returns what it answers. */
@@ -41,12 +77,14 @@ export async function askForWebSocket(
   return { client, response: await client.head() };
 }
 
-/** An open connection. */
+/** An open connection, of a client unless told otherwise. */
 export class RawWebSocket implements Disposable {
   readonly client: RawClient;
+  readonly #mask: boolean;
 
-  constructor(client: RawClient) {
+  constructor(client: RawClient, { mask = true }: FrameOptions = {}) {
     this.client = client;
+    this.#mask = mask;
   }
 
   static async open(
@@ -58,19 +96,12 @@ export class RawWebSocket implements Disposable {
     return new RawWebSocket(client);
   }
 
-  /** Sends a frame, masked as clients have to; with zeros, which change nothing. */
+  /** Sends a frame, masked if it comes from a client. */
   async send(opcode: number, payload: Uint8Array | string, fin = true): Promise<void> {
-    const data = typeof payload === "string" ? bytes(payload) : payload;
-    const { length } = data;
-    const head = [opcode | (fin ? 0x80 : 0)];
-    if (length < 126) head.push(0x80 | length);
-    else if (length < 65536) head.push(0x80 | 126, length >> 8, length & 255);
-    else head.push(0x80 | 127, 0, 0, 0, 0, ...[24, 16, 8, 0].map((bits) => (length >> bits) & 255));
-    await this.client.send(new Uint8Array([...head, 0, 0, 0, 0]));
-    await this.client.send(data);
+    await this.client.send(frameOf(opcode | (fin ? 0x80 : 0), payload, { mask: this.#mask }));
   }
 
-  /** Receives a frame. */
+  /** Receives a frame; its payload without the mask, if it has one. */
   async frame(): Promise<Frame> {
     const { socket } = this.client;
     const [first, second] = await socket.recvExactly(2);
@@ -80,7 +111,10 @@ export class RawWebSocket implements Disposable {
       length = 0;
       for (const byte of await socket.recvExactly(more)) length = length * 256 + byte;
     }
-    return { opcode: first! & 15, payload: await socket.recvExactly(length) };
+    const mask = second! & 0x80 ? await socket.recvExactly(4) : undefined;
+    const payload = await socket.recvExactly(length);
+    if (mask !== undefined) payload.forEach((byte, i) => payload[i] = byte ^ mask[i % 4]!);
+    return { opcode: first! & 15, payload };
   }
 
   /** Receives a text message. */
@@ -106,4 +140,47 @@ export class RawWebSocket implements Disposable {
   [Symbol.dispose](): void {
     this.client.close();
   }
+}
+
+/** A server that does everything by hand; for one client at a time. */
+export class RawWebSocketServer implements Disposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+
+  get port(): number {
+    return (this.#listener.addr as Deno.NetAddr).port;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/`;
+  }
+
+  /** Waits for a client, and reads the head of its request. */
+  async request(): Promise<{ client: RawClient; headers: Headers }> {
+    const client = new RawClient(new Socket(await this.#listener.accept()));
+    const { headers } = await client.head();
+    return { client, headers };
+  }
+
+  /** Waits for a client, and opens the WebSocket; further lines go into the answer. */
+  async accept(...lines: string[]): Promise<RawWebSocket> {
+    const { client, headers } = await this.request();
+    const key = acceptKeyFor(headers.get("sec-websocket-key")!);
+    const all = [
+      "HTTP/1.1 101 Switching Protocols",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      `Sec-WebSocket-Accept: ${key}`,
+      ...lines,
+    ];
+    await client.send(`${all.join("\r\n")}\r\n\r\n`);
+    return new RawWebSocket(client, { mask: false });
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+  }
+}
+
+function acceptKeyFor(key: string): string {
+  return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 }

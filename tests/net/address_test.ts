@@ -100,3 +100,8 @@ Deno.test("formatAddress() gives what parseAddress() takes", () => {
     if ("port" in parsed) assertEquals(parseAddress(formatAddress(parsed)), parsed);
   }
 });
+
+Deno.test("formatAddress() writes the name of a unix socket without a file with an @", () => {
+  assertEquals(formatAddress({ path: "\0name" }), "@name");
+  assertEquals(parseAddress({ path: "\0name" }), { path: "\0name" });
+});

@@ -119,8 +119,6 @@ ioTest("connect() throws what the runtime throws when it is refused", async () =
 ioTest("connect() throws a TypeError for an address it does not understand", async () => {
   await assertRejects(() => connect("nonsense"), TypeError, "nonsense");
   await assertRejects(() => connect(70_000), RangeError, "70000");
-  const path = "/tmp/socket";
-  await assertRejects(() => connect({ path }, { tls: true }), TypeError, path);
 });
 
 ioTest("connect() throws a Timeout when it takes too long", async () => {
@@ -224,7 +222,7 @@ ioTest("connect() refuses a certificate that it does not trust", async () => {
   const address = `localhost:${listener.addr.port}`;
   await assertLeaksNoFile(async () => {
     const serving = greetOne(listener).catch(() => {});
-    await assertRejects(() => connect(address, { tls: true }), Error, "UnknownIssuer");
+    await assertRejects(() => connect(address, { tls: true }), Error, "verify");
     await serving;
   });
 });

@@ -44,16 +44,34 @@ function reading(
   };
 }
 
+/** A file with one byte. */
+function oneByteFile(): Pick<Deno.FsFile, "read" | "seek"> {
+  let position = 0;
+  return {
+    read(buffer) {
+      if (position > 0) return Promise.resolve(null);
+      buffer[0] = 120;
+      return Promise.resolve(position = 1);
+    },
+    seek(offset, whence) {
+      position = Number(offset) + (whence === Deno.SeekMode.Current ? position : 0);
+      return Promise.resolve(position);
+    },
+  };
+}
+
 /** A call that sends one byte. */
 function sending(
   name: string,
   send: (socket: Socket, options?: WaitOptions) => Promise<unknown>,
+  waitsFor = "Socket.send",
+  except = onlyOne,
 ): Primitive {
   return {
     name: `Socket.${name}`,
-    waitsFor: "Socket.send",
+    waitsFor,
     linked: true,
-    except: onlyOne,
+    except,
     make() {
       const conn = new FakeConn();
       const socket = new Socket(conn);
@@ -73,9 +91,22 @@ const PRIMITIVES: readonly Primitive[] = [
   reading("recv()", bytes("ab\n"), (socket, options) => socket.recv(undefined, options)),
   reading("recvInto()", 3, (socket, options) => socket.recvInto(new Uint8Array(10), options)),
   reading("recvExactly()", bytes("ab\n"), (socket, options) => socket.recvExactly(3, options)),
-  reading("readLine()", bytes("ab\n"), (socket, options) => socket.readLine({ ...options })),
+  reading("readLine()", bytes("ab\n"), (socket, options) => socket.readLine(options)),
   sending("send()", (socket, options) => socket.send(bytes("x"), options)),
   sending("sendAll()", (socket, options) => socket.sendAll(bytes("x"), options)),
+  sending(
+    "sendFile()",
+    (socket, options) => socket.sendFile(oneByteFile(), options),
+    "Socket.sendFile",
+    {
+      ...onlyOne,
+      ...except(
+        "the end of the file is still to be found",
+        "gives its value when killed after the wake-up",
+        "ignores its signal when that is aborted after the wake-up",
+      ),
+    },
+  ),
 ];
 
 for (const primitive of PRIMITIVES) testBlockingContract(primitive);

@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { once } from "node:events";
+import { Duplex } from "node:stream";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout } from "../../core/timeout.ts";
-import { ioTest } from "../helpers/io_test.ts";
+import { eventually, ioTest } from "../helpers/io_test.ts";
+import { LimitedBytesTransformStream, TextLineStream, toText } from "../helpers/std_streams.ts";
 import { bytes, MORE_THAN_FITS, readAll, socketPair, text, write } from "../helpers/sockets.ts";
 
 /** What a library does that knows of `Deno.Conn` only: asks for a line, and answers it. */
@@ -125,4 +128,41 @@ ioTest("Socket.readable can be piped through text streams", async () => {
     received += part;
   }
   assertEquals(received, "grüße");
+});
+
+ioTest("Socket.readable can be read with the streams of Deno's standard library", async () => {
+  using pair = await socketPair();
+  const sending = write(pair.peer, "first\r\nsecond\nthird").then(() => pair.peer.close());
+  const lines = pair.socket.readable
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream());
+  assertEquals(await Array.fromAsync(lines), ["first", "second", "third"]);
+  await sending;
+});
+
+ioTest(
+  "Socket.readable ends with what is read through a limit of the standard library",
+  async () => {
+    using pair = await socketPair();
+    await write(pair.peer, "0123456789");
+    const limited = pair.socket.readable.pipeThrough(new LimitedBytesTransformStream(4));
+    assertEquals(await toText(limited), "");
+    await eventually(() => pair.socket.closed);
+  },
+);
+
+ioTest("Socket.readable and writable fit the adapters of node:stream", async () => {
+  using pair = await socketPair();
+  const { readable, writable } = pair.socket;
+  const duplex = Duplex.fromWeb({ readable, writable } as Parameters<typeof Duplex.fromWeb>[0]);
+  duplex.write("question\n");
+  const buffer = new Uint8Array(20);
+  assertEquals(text(buffer.subarray(0, await pair.peer.read(buffer) ?? 0)), "question\n");
+  await write(pair.peer, "answer\n");
+  const [chunk] = await once(duplex, "data");
+  assertEquals(text(chunk), "answer\n");
+  const closed = once(duplex, "close");
+  duplex.destroy();
+  await closed;
+  await eventually(() => pair.socket.closed);
 });

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertInstanceOf,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { ConcurrentObjectUseError, GreenletExit } from "../../core/errors.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
@@ -185,6 +192,50 @@ ioTest("Socket.close() tells the peer when a read that was given up is under way
   assertEquals(await pair.peer.read(new Uint8Array(1)), null);
 });
 
+for (
+  const [name, call] of Object.entries(
+    {
+      recvInto: (socket) => socket.recvInto(new Uint8Array(1)),
+      recvExactly: (socket) => socket.recvExactly(3),
+      readLine: (socket) => socket.readLine(),
+      read: (socket) => socket.read(new Uint8Array(1)),
+      "readable.getReader().read": (socket) => socket.readable.getReader().read(),
+      send: (socket) => socket.send(new Uint8Array(1)),
+      "writable.getWriter().write": (socket) =>
+        socket.writable.getWriter().write(new Uint8Array(1)),
+    } satisfies Record<string, (socket: Socket) => Promise<unknown>>,
+  )
+) {
+  ioTest(`Socket.close() wakes a greenlet in ${name}() with BadResource`, async () => {
+    using pair = await socketPair();
+    if (/send|writ/.test(name)) {
+      const full = spawn(() => pair.socket.sendAll(new Uint8Array(MORE_THAN_FITS)));
+      await sleep(5);
+      await full.kill();
+    }
+    const waiting = spawn(() => assertRejects(() => call(pair.socket), BadResource));
+    await sleep(1);
+    assert(waiting.started);
+    pair.socket.close();
+    await waiting.get();
+  });
+}
+
+ioTest("Socket.close() with a given-up read under way does not touch the next one", async () => {
+  for (let i = 0; i < 20; i++) {
+    using old = await socketPair();
+    const reader = spawn(() => old.socket.recv());
+    await sleep();
+    await reader.kill();
+    old.socket.close();
+    using next = await socketPair(); // which is likely to get the same file descriptors
+    await write(next.peer, "for the next");
+    assertEquals(text(await next.socket.recv()), "for the next");
+    assertEquals(await old.peer.read(new Uint8Array(1)), null);
+    await assertRejects(() => old.socket.recv(), BadResource);
+  }
+});
+
 ioTest("Socket.shutdown() of writing tells the peer and wakes the writer", async () => {
   using pair = await socketPair();
   const writer = spawn(() =>
@@ -238,6 +289,38 @@ ioTest("Socket.timeout limits every operation that is given no timeout", async (
   assert(reader.started, "null did not lift the limit");
   await write(pair.peer, "x");
   await reader.get();
+});
+
+ioTest("Socket.timeout refuses what is no duration", async () => {
+  using pair = await socketPair();
+  const { socket } = pair;
+  socket.timeout = 5;
+  for (const timeout of [-1, -0.5, NaN, -Infinity]) {
+    assertThrows(() => socket.timeout = timeout, RangeError, `received ${timeout}`);
+  }
+  for (const timeout of ["5", undefined, {}, true]) {
+    assertThrows(() => socket.timeout = timeout as unknown as number, TypeError, "number or null");
+  }
+  assertEquals(socket.timeout, 5);
+  socket.timeout = null;
+  assertEquals(socket.timeout, null);
+});
+
+ioTest("Socket with a timeout of 0 does what can be done at once", async () => {
+  using pair = await socketPair();
+  const { socket, peer } = pair;
+  socket.timeout = 0;
+  await assertRejects(() => socket.recv(), Timeout, "0 ms");
+  for (let i = 0; i < 20; i++) {
+    await write(peer, "hello");
+    assertEquals(text(await socket.recvExactly(5)), "hello");
+    await assertRejects(() => socket.recv(1), Timeout);
+    assertEquals(await socket.sendAll(bytes("answer")), 6);
+    assertEquals(await peer.read(new Uint8Array(10)), 6);
+  }
+  await assertRejects(() => socket.sendAll(new Uint8Array(MORE_THAN_FITS)), Timeout);
+  socket.close();
+  await assertRejects(() => socket.recv(), BadResource);
 });
 
 ioTest("Socket.handshake() has nothing to do for a plain connection", async () => {

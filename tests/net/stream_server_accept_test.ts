@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
+import { spawn } from "../../core/spawn.ts";
 import { StreamServer } from "../../net/stream_server.ts";
 import { FakeConn } from "../helpers/fake_conn.ts";
 import { collectReports } from "../helpers/reports.ts";
@@ -129,4 +130,80 @@ virtualTest("StreamServer.stop() closes a connection that comes while it stops",
   await stopping;
   assert(conn.closed);
   assert(!called);
+});
+
+virtualTest(
+  "StreamServer goes on at once after a client that went away in the backlog",
+  async () => {
+    using reports = collectReports();
+    const gone = new Deno.errors.ConnectionAborted("Software caused connection abort");
+    const listener = new FakeListener([gone, gone, new FakeConn()]);
+    using _ = replaceListen(listener);
+    const server = new StreamServer(1, () => {});
+    await server.start();
+    await sleep(1);
+    assertEquals(listener.asked, [0, 0, 0, 0]);
+    assertEquals(reports.list, []);
+    await server.stop();
+  },
+);
+
+virtualTest("StreamServer.stopAccepting() leaves connections where they are", async () => {
+  const conns = Array.from({ length: 4 }, () => new FakeConn());
+  const listener = new FakeListener([...conns]);
+  using _ = replaceListen(listener);
+  let calls = 0;
+  const server = new StreamServer(1, async () => {
+    calls++;
+    if (calls === 2) server.stopAccepting();
+    await sleep(100);
+  });
+  server.stopAccepting(); // also before it is started
+  assert(!server.accepting);
+  await server.start();
+  await sleep(10);
+  assertEquals(listener.asked, []);
+  server.startAccepting();
+  await sleep(50);
+  // One was asked for before the handler got to stop it, and is held back.
+  assertEquals([calls, listener.asked], [2, [10, 10, 10]]);
+  await sleep(1000);
+  assert(conns[1]!.closed && !conns[2]!.closed);
+  server.startAccepting();
+  assert(server.accepting);
+  await sleep(10);
+  assertEquals([calls, listener.asked], [4, [10, 10, 10, 1060, 1060]]);
+  await server.stop();
+});
+
+virtualTest("StreamServer.stop() closes a connection that is held back", async () => {
+  const conn = new FakeConn();
+  const listener = new FakeListener([]);
+  using _ = replaceListen(listener);
+  const coming = Promise.withResolvers<Deno.Conn>();
+  listener.accept = () => coming.promise;
+  const server = new StreamServer(1, () => {});
+  await server.start();
+  await sleep(1);
+  server.stopAccepting();
+  coming.resolve(conn);
+  await sleep(1);
+  assert(!conn.closed);
+  await server.stop();
+  assert(conn.closed);
+});
+
+virtualTest("StreamServer stops when somebody else has closed its listener", async () => {
+  using reports = collectReports();
+  const listener = new FakeListener([]);
+  const server = new StreamServer(listener, () => {});
+  await server.start();
+  const serving = spawn(() => server.serveForever());
+  await sleep(1);
+  listener.close();
+  await serving.get();
+  assert(server.closed);
+  assertEquals(reports.list.map(({ context, error }) => [context, (error as Error).name]), [
+    [server, "BadResource"],
+  ]);
 });

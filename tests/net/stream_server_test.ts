@@ -166,7 +166,28 @@ Deno.test("StreamServer refuses arguments that make no sense", () => {
   assertThrows(() => new StreamServer(LOCAL, echo, { cert: "x" }), TypeError, "'key'");
   assertThrows(() => new StreamServer(LOCAL, echo, { key: "x" }), TypeError, "'cert'");
   const [path, both] = ["/tmp/socket", { cert: "x", key: "x" }];
-  assertThrows(() => new StreamServer({ path }, echo, both), TypeError, path);
+  const slow = { ...both, engine: "deno" } as const;
+  assertThrows(() => new StreamServer({ path }, echo, slow), TypeError, path);
+  for (const options of [{ clientCaCerts: [] }, { sni: () => undefined }]) {
+    const [name] = Object.keys(options);
+    assertThrows(() => new StreamServer(LOCAL, echo, options), TypeError, `'${name}'`);
+    assertThrows(() => new StreamServer(LOCAL, echo, { ...slow, ...options }), TypeError, "'deno'");
+  }
+  const sni = "name" as unknown as () => undefined;
+  assertThrows(() => new StreamServer(LOCAL, echo, { ...both, sni }), TypeError, "'sni'");
+  assertThrows(() => new StreamServer(LOCAL, echo, { mode: 0o600 }), TypeError, "'mode'");
+  for (const mode of [-1, 0o1000, 0.5, NaN]) {
+    assertThrows(() => new StreamServer({ path }, echo, { mode }), RangeError, String(mode));
+  }
+  for (const options of [{ backlog: 1 }, { reusePort: true }]) {
+    const [name] = Object.keys(options);
+    assertThrows(() => new StreamServer({ path }, echo, options), TypeError, `'${name}'`);
+  }
+});
+
+ioTest("StreamServer.start() refuses to share a port without --unstable-net", async () => {
+  const server = new StreamServer(LOCAL, echo, { reusePort: true });
+  await assertRejects(() => server.start(), Deno.errors.NotSupported, "--unstable-net");
 });
 
 ioTest("StreamServer.start() names the address when the port is taken", async () => {

@@ -92,3 +92,75 @@ ioTest("StreamServer can listen at the path of a server that was stopped", async
     }
   });
 });
+
+for (const [mode, umask] of [[0o600, 0o022], [0o666, 0o022], [0o770, 0o777], [0, 0]]) {
+  const name = `0o${mode!.toString(8)}`;
+  ioTest(`StreamServer makes a unix socket with the mode ${name}`, async () => {
+    await withFolder(async (folder) => {
+      const path = `${folder}/socket`;
+      const before = Deno.umask(umask);
+      try {
+        await using server = new StreamServer({ path }, greet, { mode: mode! });
+        await server.start();
+        assertEquals((await Deno.stat(path)).mode! & 0o777, mode);
+        assertEquals(Deno.umask(), umask);
+        await assertGreets(server);
+      } finally {
+        Deno.umask(before);
+      }
+    });
+  });
+}
+
+ioTest("StreamServer lets nobody in before a unix socket has its mode", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/socket`;
+    const umask = Deno.umask(0);
+    const { chmodSync } = Deno;
+    let modeBefore: number | undefined;
+    Deno.chmodSync = (...args) => {
+      modeBefore = Deno.statSync(path).mode! & 0o777;
+      return chmodSync(...args);
+    };
+    try {
+      await using server = new StreamServer({ path }, greet, { mode: 0o640 });
+      await server.start();
+      assertEquals(modeBefore, 0o640);
+    } finally {
+      Deno.chmodSync = chmodSync;
+      Deno.umask(umask);
+    }
+  });
+});
+
+ioTest("StreamServer listens on a unix socket without a file", async () => {
+  if (Deno.build.os !== "linux") return;
+  const path = `\0gevent test ${crypto.randomUUID()}`;
+  const server = new StreamServer({ path }, greet);
+  await server.start();
+  assertEquals(String(server), `<StreamServer @${path.slice(1)} started>`);
+  await assertGreets(server);
+  await using second = new StreamServer({ path }, greet);
+  await assertRejects(() => second.start(), Deno.errors.AddrInUse, path.slice(1));
+  await server.stop();
+});
+
+ioTest("StreamServer.start() leaves the path alone of somebody whose backlog is full", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/socket`;
+    using listener = Deno.listen({ transport: "unix", path });
+    const clients: Deno.Conn[] = [];
+    let isFull = false;
+    while (!isFull) {
+      await Deno.connect({ transport: "unix", path }).then(
+        (conn) => clients.push(conn),
+        () => isFull = true,
+      );
+    }
+    await using server = new StreamServer({ path }, greet);
+    await assertRejects(() => server.start(), Deno.errors.AddrInUse, path);
+    assertEquals(await exists(path), true);
+    for (const client of clients) client.close();
+    listener.close();
+  });
+});
