@@ -6,14 +6,20 @@
 
 import { GreenletExit } from "../core/errors.ts";
 import { Greenlet } from "../core/greenlet.ts";
+import { hub } from "../core/scheduler.ts";
 import { checkpoint, parkWait } from "../core/suspend.ts";
+import { Timeout } from "../core/timeout.ts";
+import type { Timer, TimerTarget } from "../core/timer_heap.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
+import type { OpenWebSockets } from "./_open_websockets.ts";
+import type { RequestPolicy } from "./_request_policy.ts";
+import { STATUS_TEXT } from "./_status.ts";
 import type { AccessLogEntry } from "./access_log.ts";
-import { answerFor, chunksOf, lengthOf, type StreamedBody } from "./body.ts";
+import { answerFor, chunksOf, type Heartbeat, lengthOf, type StreamedResponse } from "./body.ts";
 import { HttpError } from "./errors.ts";
-import type { HttpApp, HttpInfo } from "./server.ts";
-import { isUpgraded, upgradeOf } from "./websocket.ts";
+import type { HttpApp, HttpErrorHandler, HttpInfo } from "./server.ts";
+import { isUpgraded, type Upgrade, upgradeOf } from "./upgrade_websocket.ts";
 
 const ROOM: WaitKind<void> = { name: "the client to take more of the body" };
 
@@ -23,33 +29,51 @@ export const CUT_OFF: Error = new Error("The body was cut off");
 /** How many bytes of a streamed body may wait for the client before its producer has to. */
 const HIGH_WATER_MARK = 65536;
 
+/** How long, in ms, a request that has used up its time may go on before it is answered without it. */
+const LAST_CHANCE = 1000;
+
+/** What holds for all requests of a server. */
+export interface ExchangeSettings {
+  /** Which requests get to the app. */
+  readonly policy: RequestPolicy;
+  /** How long the app may take to begin its answer, in ms; `Infinity` for as long as it likes. */
+  readonly handlerTimeout: number;
+  /** Is told of each answer once all has been sent, as far as we know. */
+  readonly log: ((entry: AccessLogEntry) => void) | null;
+  /** Makes answers of errors. */
+  readonly onError: HttpErrorHandler | undefined;
+  /** Where WebSockets are listed while they are open. */
+  readonly webSockets: OpenWebSockets;
+}
+
 /** The greenlet of one request: runs the app and sees to it that there is exactly one answer. */
 export class Exchange extends Greenlet<void> {
+  readonly #settings: ExchangeSettings;
   readonly #app: HttpApp;
   readonly #request: Request;
   readonly #info: HttpInfo;
   readonly #resolve: (response: Response) => void;
-  readonly #log: ((entry: AccessLogEntry) => void) | null;
   /** Read at the beginning: the runtime forgets about a request that has been answered. */
   readonly #origin: { address: string; requestLine: string; begun: number } | undefined;
+  #timeLimit: TimeLimit | undefined;
   #status = 0;
   #length: number | undefined;
 
-  /** `resolve` takes the response to the runtime; `log` is told of it once all has been sent, as far as we know. */
+  /** `resolve` takes the response to the runtime. */
   constructor(
+    settings: ExchangeSettings,
     app: HttpApp,
     request: Request,
     info: HttpInfo,
     resolve: (response: Response) => void,
-    log: ((entry: AccessLogEntry) => void) | null,
   ) {
     super();
+    this.#settings = settings;
     this.#app = app;
     this.#request = request;
     this.#info = info;
     this.#resolve = resolve;
-    this.#log = log;
-    if (log === null) return;
+    if (settings.log === null) return;
     const { remoteAddr } = info;
     this.#origin = {
       address: "hostname" in remoteAddr ? remoteAddr.hostname : "-",
@@ -60,22 +84,25 @@ export class Exchange extends Greenlet<void> {
 
   /** Ends when the whole body has been handed on. */
   override async run(): Promise<void> {
+    const { policy, handlerTimeout } = this.#settings;
+    if (handlerTimeout < Infinity) this.#timeLimit = new TimeLimit(this, handlerTimeout);
     try {
-      const result = await this.#app(this.#request, this.#info);
+      const result = await this.#app(policy.applyTo(this.#request), this.#info);
       const answer = answerFor(result);
-      if (!(answer instanceof Response)) return await this.#stream(answer.body, answer.init);
-      this.#respond(answer, this.#log === null ? undefined : lengthOf(result, answer));
+      if (!(answer instanceof Response)) return await this.#stream(answer);
       const upgrade = upgradeOf(answer);
-      if (upgrade !== undefined) await upgrade.run();
+      if (upgrade !== undefined) return await this.#upgrade(upgrade, answer);
+      const length = this.#origin === undefined ? undefined : lengthOf(result, answer);
+      this.#respond(answer, length);
     } catch (error) {
-      if (!(error instanceof HttpError) || this.#status !== 0) throw error;
-      this.#respondWithText(error.status, error.message);
+      if (this.#status !== 0 || error instanceof GreenletExit) throw error;
+      await this.#respondToError(error);
     }
   }
 
-  /** The server has no room for the request: it is answered without ever running. */
-  refuse(): void {
-    this.#respondWithText(503, "Service Unavailable");
+  /** Answers the request without ever running it: the server has no room for it, or does not accept it. */
+  refuse(status = 503): void {
+    this.#respondWithText(status, STATUS_TEXT[status]!);
     this.throw();
   }
 
@@ -84,13 +111,18 @@ export class Exchange extends Greenlet<void> {
     if (this.#status === 0 && !isUpgraded(this.#request)) this.throw();
   }
 
+  /** Answers in place of an app that takes too long, whether that ever ends or not. */
+  giveUp(): void {
+    this.#respondWithText(503, STATUS_TEXT[503]!);
+  }
+
   /** If there was no answer, there is one now; the client learns that it is not its fault, and nothing more. */
   protected override ended(): void {
     if (this.#status === 0) {
-      if (this.successful) this.#respondWithText(503, "Service Unavailable");
-      else this.#respondWithText(500, "Internal Server Error");
+      const status = this.successful || this.#timeLimit?.expired ? 503 : 500;
+      this.#respondWithText(status, STATUS_TEXT[status]!);
     }
-    if (this.#log !== null) this.#log(this.#logEntry());
+    this.#settings.log?.(this.#logEntry());
   }
 
   #logEntry(): AccessLogEntry {
@@ -100,15 +132,22 @@ export class Exchange extends Greenlet<void> {
       time: new Date(),
       requestLine,
       status: this.#status,
-      length: this.#length,
+      length: requestLine.startsWith("HEAD ") ? 0 : this.#length,
       ms: performance.now() - begun,
     };
   }
 
-  #respond(response: Response, length: number | undefined): void {
+  /** Answers the request; `false` if it has been answered already. */
+  #respond(response: Response, length: number | undefined): boolean {
+    this.#timeLimit?.cancel();
+    if (this.#status !== 0) {
+      response.body?.cancel().catch(() => {}); // whatever it says, nobody is there to take it
+      return false;
+    }
     this.#status = response.status;
     this.#length = length;
     this.#resolve(response);
+    return true;
   }
 
   #respondWithText(status: number, text: string): void {
@@ -116,8 +155,41 @@ export class Exchange extends Greenlet<void> {
     this.#respond(new Response(text, { status, headers }), new TextEncoder().encode(text).length);
   }
 
-  /** Produces the body here, in the greenlet of the request, at the pace at which the client takes it. */
-  async #stream(body: StreamedBody, init: ResponseInit): Promise<void> {
+  async #upgrade(upgrade: Upgrade, answer: Response): Promise<void> {
+    if (!await upgrade.clientIsThere()) return this.#respondWithText(499, "The client has left");
+    // Once begun it has to be answered with.
+    if (this.#status !== 0 || !this.#respond(upgrade.begin(answer), undefined)) return;
+    await upgrade.run(this.#settings.webSockets);
+  }
+
+  async #respondToError(error: unknown): Promise<void> {
+    const response = await this.#responseOfHandler(error);
+    if (response !== undefined) {
+      const length = this.#origin === undefined ? undefined : lengthOf(response, response);
+      this.#respond(response, length);
+    } else if (error instanceof HttpError) {
+      this.#respondWithText(error.status, error.message);
+    } else throw error;
+  }
+
+  async #responseOfHandler(error: unknown): Promise<Response | undefined> {
+    try {
+      const response = await this.#settings.onError?.(error, this.#request);
+      if (response === undefined || response instanceof Response) return response;
+      throw new TypeError(
+        `Cannot answer with what 'onError' returned: received ${Deno.inspect(response)}`,
+      );
+    } catch (failure) {
+      hub.handleError(this, error); // or nobody would ever hear of it
+      throw failure;
+    }
+  }
+
+  /**
+   * Produces the body here, in the greenlet of the request, at the pace at which the client takes it. The head leaves with
+   * the first piece, so that a body that fails before is answered with an error.
+   */
+  async #stream({ body, init, heartbeat }: StreamedResponse): Promise<void> {
     const waitingForRoom = new WaitQueue<void>();
     let gone = false;
     let controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -126,12 +198,21 @@ export class Exchange extends Greenlet<void> {
       pull: () => void waitingForRoom.resumeAll(undefined),
       cancel: () => {
         gone = true;
+        pulse?.stop();
         this.throw(new GreenletExit("The client has left"));
       },
     }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }));
-    this.#respond(new Response(stream, init), 0);
+    const response = new Response(stream, init); // a head that makes no sense is found before the body is begun
+    const pulse = heartbeat === undefined
+      ? undefined
+      : new Pulse(heartbeat, (chunk) => this.#fill(controller, chunk));
+    let begun = false;
     try {
       for await (const chunk of chunksOf(body)) {
+        if (!begun) {
+          if (this.#status !== 0) return; // the time limit was quicker
+          begun = this.#respond(response, 0);
+        }
         if ((controller.desiredSize ?? 0) <= 0 && !gone) {
           await parkWait<void>((wait) => waitingForRoom.add(wait), undefined, ROOM);
         }
@@ -142,13 +223,83 @@ export class Exchange extends Greenlet<void> {
         }
         controller.enqueue(chunk);
         this.#length! += chunk.length;
+        pulse?.restart();
       }
+      if (!begun && this.#status === 0) this.#respond(response, 0);
       controller.close();
     } catch (error) {
       // The client sees a body that was cut off rather than one that looks complete.
       if (!gone) controller.error(CUT_OFF);
       throw error;
+    } finally {
+      pulse?.stop();
     }
+  }
+
+  /** Sends something between two pieces of a body, if the client takes anything at all. */
+  #fill(controller: ReadableStreamDefaultController<Uint8Array>, chunk: Uint8Array): void {
+    if ((controller.desiredSize ?? 0) <= 0) return;
+    controller.enqueue(chunk);
+    this.#length! += chunk.length;
+  }
+}
+
+/** Sends a heartbeat whenever nothing else has been sent for a while. */
+class Pulse implements TimerTarget {
+  readonly #ms: number;
+  readonly #chunk: Uint8Array;
+  readonly #send: (chunk: Uint8Array) => void;
+  #timer: Timer | undefined;
+
+  constructor({ ms, chunk }: Heartbeat, send: (chunk: Uint8Array) => void) {
+    this.#ms = ms;
+    this.#chunk = new TextEncoder().encode(chunk);
+    this.#send = send;
+  }
+
+  restart(): void {
+    this.stop();
+    this.#timer = hub.addTimer(this.#ms, this);
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) hub.removeTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  fire(): void {
+    this.#send(this.#chunk);
+    this.restart();
+  }
+}
+
+/** Ends a request whose app takes too long: first the greenlet is told, then the client. */
+class TimeLimit implements TimerTarget {
+  readonly #exchange: Exchange;
+  readonly #ms: number;
+  #timer: Timer | undefined;
+  #expired = false;
+
+  constructor(exchange: Exchange, ms: number) {
+    this.#exchange = exchange;
+    this.#ms = ms;
+    this.#timer = hub.addTimer(ms, this);
+  }
+
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  fire(): void {
+    this.#timer = undefined;
+    if (this.#expired) return this.#exchange.giveUp();
+    this.#expired = true;
+    this.#timer = hub.addTimer(LAST_CHANCE, this);
+    this.#exchange.throw(new Timeout(this.#ms, "the server's handlerTimeout"));
+  }
+
+  cancel(): void {
+    if (this.#timer !== undefined) hub.removeTimer(this.#timer);
   }
 }
 

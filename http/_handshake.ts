@@ -6,13 +6,19 @@
  * @module
  */
 
-import type { WebSocketOptions } from "./websocket.ts";
+import type { WebSocketOptions } from "./upgrade_websocket.ts";
 
 /** 16 bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
-/** The answer to a request that may not become a WebSocket; `undefined` for one that may. */
-export function refusalOf(request: Request, options: WebSocketOptions): Response | undefined {
+/** What was agreed on with a client that may connect. */
+export interface Agreement {
+  /** The sub-protocol; empty for none. */
+  readonly protocol: string;
+}
+
+/** What is agreed on with the client if its request may become a WebSocket; else the answer to it. */
+export function negotiate(request: Request, options: WebSocketOptions): Agreement | Response {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refusal(426, "Expected WebSocket request.", {
       upgrade: "websocket",
@@ -28,12 +34,14 @@ export function refusalOf(request: Request, options: WebSocketOptions): Response
   if (request.headers.get("sec-websocket-version") !== "13") {
     return refusal(426, "Unsupported WebSocket version.", { "sec-websocket-version": "13" });
   }
-  const { origins, protocol } = options;
+  const { origins, protocol: wanted = "" } = options;
   if (!isAllowed(request, origins)) return refusal(403, "This origin may not connect.");
-  if (protocol !== undefined && !listIn(request, "sec-websocket-protocol").includes(protocol)) {
-    return refusal(400, `Expected the WebSocket protocol '${protocol}'.`);
-  }
-  return undefined;
+  const known = typeof wanted === "string" ? [wanted] : wanted;
+  const offered = listIn(request, "sec-websocket-protocol");
+  const protocol = known.find((name) => offered.includes(name));
+  if (protocol !== undefined) return { protocol };
+  if (known.includes("")) return { protocol: "" };
+  return refusal(400, `Expected the WebSocket protocol ${known.join(" or ")}.`);
 }
 
 /** The entries of a header that is a list. */

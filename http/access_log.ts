@@ -61,21 +61,39 @@ export interface AccessLogEntry {
  */
 export function formatAccessLog(entry: AccessLogEntry): string {
   const { address, time, requestLine, status, length, ms } = entry;
-  const line = requestLine.replace(
-    // deno-lint-ignore no-control-regex -- control characters are what must not get into a log
-    /["\\\u0000-\u001f\u007f]/g,
+  const line = FORGES.test(requestLine) ? escape(requestLine) : requestLine;
+  return `${address} - - [${formatTime(time)}] "${line}" ${status} ${length ?? "-"} ${
+    (ms / 1000).toFixed(6)
+  }`;
+}
+
+/** What could end a line, or a part of it. */
+// deno-lint-ignore no-control-regex -- control characters are what must not get into a log
+const FORGES = /["\\\u0000-\u001f\u007f]/;
+
+function escape(text: string): string {
+  return text.replace(
+    new RegExp(FORGES, "g"),
     (char) =>
       char === '"' || char === "\\"
         ? `\\${char}`
         : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
-  const size = length === undefined ? "-" : String(length);
-  return `${address} - - [${formatTime(time)}] "${line}" ${status} ${size} ${
-    (ms / 1000).toFixed(6)
-  }`;
 }
 
+/** Most lines are of the same second as the one before. */
+const lastTime = { second: NaN, text: "" };
+
 function formatTime(time: Date): string {
+  const second = Math.floor(time.getTime() / 1000);
+  if (second !== lastTime.second) {
+    lastTime.second = second;
+    lastTime.text = writeTime(time);
+  }
+  return lastTime.text;
+}
+
+function writeTime(time: Date): string {
   const two = (n: number): string => String(n).padStart(2, "0");
   const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;

@@ -40,8 +40,8 @@ export type StreamedBody =
   | SimpleQueue<BodyChunk | typeof StopIteration>;
 
 /**
- * What an app may return: a `Response`; a text (`text/plain`); bytes; a streamed body (`text/plain`); nothing (204);
- * anything else is sent as JSON, arrays included.
+ * What an app may return: a `Response`, also that of another implementation; a text (`text/plain`); bytes; a streamed body
+ * (`text/plain`); nothing (204); anything else is sent as JSON, arrays included.
  *
  * @example
  * ```ts
@@ -62,14 +62,23 @@ export type HttpResult =
   | null
   | undefined;
 
+/** What is sent when nothing else has been for so many ms. */
+export interface Heartbeat {
+  readonly ms: number;
+  readonly chunk: string;
+}
+
 /** A streamed body with a head that says more than the default one. */
-class StreamedResponse {
+export class StreamedResponse {
   readonly body: StreamedBody;
   readonly init: ResponseInit;
+  readonly heartbeat: Heartbeat | undefined;
 
-  constructor(body: StreamedBody, init: ResponseInit) {
+  /** A body that is still to be produced. */
+  constructor(body: StreamedBody, init: ResponseInit, heartbeat?: Heartbeat) {
     this.body = body;
     this.init = init;
+    this.heartbeat = heartbeat;
   }
 }
 
@@ -102,14 +111,15 @@ export function streamed(body: StreamedBody, init: ResponseInit = {}): object {
   if (!isStreamed(body)) {
     throw new TypeError(`Cannot stream what is not iterable: received ${Deno.inspect(body)}`);
   }
-  return new StreamedResponse(body, init);
+  return new StreamedResponse(body, { ...init, headers: withDefault(init.headers) });
 }
 
-/** How an app's result is answered: at once, or with a head first and then piece by piece. */
-export type Answer = Response | { readonly body: StreamedBody; readonly init: ResponseInit };
+/** How an app's result is answered: at once, or piece by piece. */
+export type Answer = Response | StreamedResponse;
 
 const encoder = new TextEncoder();
 const TEXT = "text/plain;charset=UTF-8";
+const TEXT_HEADERS = { headers: { "content-type": TEXT } };
 const JSON_HEADERS = { "content-type": "application/json" };
 const BYTES_HEADERS = { "content-type": "application/octet-stream" };
 
@@ -119,16 +129,12 @@ export function answerFor(result: HttpResult): Answer {
   // The runtime sets the type of a text by itself, and has a short way for it.
   if (typeof result === "string") return new Response(result);
   if (result === undefined || result === null) return new Response(null, { status: 204 });
-  if (result instanceof StreamedResponse) {
-    return {
-      body: result.body,
-      init: { ...result.init, headers: withDefault(result.init.headers) },
-    };
-  }
+  if (result instanceof StreamedResponse) return result;
   if (result instanceof Uint8Array) {
     return new Response(result as Uint8Array<ArrayBuffer>, { headers: BYTES_HEADERS });
   }
-  if (isStreamed(result)) return { body: result, init: { headers: { "content-type": TEXT } } };
+  if (isStreamed(result)) return new StreamedResponse(result, TEXT_HEADERS);
+  if (isForeignResponse(result)) return adopt(result);
   const text = JSON.stringify(result);
   if (text === undefined) {
     throw new TypeError(`Cannot send as JSON what the app returned: ${Deno.inspect(result)}`);
@@ -145,11 +151,20 @@ const WITHOUT_BODY: readonly number[] = [101, 204, 205, 304];
  */
 export function lengthOf(result: HttpResult, response: Response): number | undefined {
   if (WITHOUT_BODY.includes(response.status)) return 0;
-  if (typeof result === "string") return encoder.encode(result).length;
+  if (typeof result === "string") return sizeOf(result);
   if (result instanceof Uint8Array) return result.length;
   const declared = response.headers.get("content-length");
   if (declared !== null) return Number(declared);
-  return result instanceof Response ? undefined : encoder.encode(JSON.stringify(result)).length;
+  const isJson = !(result instanceof Response || isForeignResponse(result));
+  return isJson ? sizeOf(JSON.stringify(result)) : undefined;
+}
+
+/** How many bytes a text has in UTF-8; without encoding it where that is easy to see. */
+function sizeOf(text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return encoder.encode(text).length;
+  }
+  return text.length;
 }
 
 /** The pieces of a streamed body, as bytes, one by one. */
@@ -168,6 +183,17 @@ function withDefault(given: HeadersInit | undefined): Headers {
   const headers = new Headers(given);
   if (!headers.has("content-type")) headers.set("content-type", TEXT);
   return headers;
+}
+
+/** A response of another make, such as that of `undici`, which frameworks for Node use. */
+type ForeignResponse = Pick<Response, "body" | "headers" | "status" | "statusText">;
+
+function isForeignResponse(value: unknown): value is ForeignResponse {
+  return Object.prototype.toString.call(value) === "[object Response]";
+}
+
+function adopt({ body, headers, status, statusText }: ForeignResponse): Response {
+  return new Response(body, { headers: [...headers], status, statusText });
 }
 
 function isStreamed(value: unknown): value is StreamedBody {

@@ -22,13 +22,23 @@
 
 export { type AccessLogEntry, formatAccessLog } from "./access_log.ts";
 export { type BodyChunk, type HttpResult, streamed, type StreamedBody } from "./body.ts";
+export { connectWebSocket, type ConnectWebSocketOptions } from "./connect_websocket.ts";
 export { HttpError, WebSocketError } from "./errors.ts";
+export { eventStream, type EventStreamOptions, type ServerSentEvent } from "./event_stream.ts";
+export type { ConnectionState, GuardOptions, HttpConnection } from "./guard.ts";
 export { type BodyOptions, readBytes, readJson, readText } from "./request_body.ts";
-export { type HttpApp, type HttpInfo, HttpServer, type HttpServerOptions } from "./server.ts";
+export type { RequestLimits } from "./request_limits.ts";
+export {
+  type HttpApp,
+  type HttpErrorHandler,
+  type HttpInfo,
+  HttpServer,
+  type HttpServerOptions,
+} from "./server.ts";
 export {
   upgradeWebSocket,
-  WebSocketConnection,
   type WebSocketHandler,
-  type WebSocketMessage,
   type WebSocketOptions,
-} from "./websocket.ts";
+} from "./upgrade_websocket.ts";
+export { WebSocketConnection, type WebSocketMessage } from "./websocket.ts";
+export type { WebSocketLimits } from "./websocket_limits.ts";

@@ -7,6 +7,7 @@
 import type { WaitOptions } from "../core/suspend.ts";
 import { limited } from "../core/timeout.ts";
 import { each } from "../core/until.ts";
+import { bodyError, maxBodySizeOf, tooLong } from "./_limited_request.ts";
 import { HttpError } from "./errors.ts";
 
 /**
@@ -22,7 +23,10 @@ import { HttpError } from "./errors.ts";
  * ```
  */
 export interface BodyOptions extends WaitOptions {
-  /** How many bytes it may have; default 1 MiB. */
+  /**
+   * How many bytes it may have; by default as many as `maxBodySize` of the server says, which no limit can exceed, and
+   * 1 MiB where no server has said anything.
+   */
   readonly limit?: number;
 }
 
@@ -47,9 +51,8 @@ export async function readBytes(
   request: Request,
   options: BodyOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { limit = DEFAULT_LIMIT, timeout, signal } = options;
-  const tooLong = (): HttpError => new HttpError(413, `The body is longer than ${limit} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLong();
+  const { limit = defaultLimit(request), timeout, signal } = options;
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLong(limit);
   const chunks: Uint8Array[] = [];
   let length = 0;
   const { body } = request;
@@ -57,7 +60,7 @@ export async function readBytes(
     await limited(timeout, async () => {
       for await (const chunk of each(piecesOf(body), { signal })) {
         length += chunk.length;
-        if (length > limit) throw tooLong();
+        if (length > limit) throw tooLong(limit);
         chunks.push(chunk);
       }
     });
@@ -71,14 +74,19 @@ export async function readBytes(
   return bytes;
 }
 
+function defaultLimit(request: Request): number {
+  const limit = maxBodySizeOf(request);
+  return limit === undefined || limit === Infinity ? DEFAULT_LIMIT : limit;
+}
+
 /** The body piece by piece. What goes wrong with it is the client's doing, unlike what interrupts the wait for it. */
 function piecesOf(body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
   const pieces = body.values();
   return {
     [Symbol.asyncIterator]: () => ({
       next: () =>
-        pieces.next().catch((cause) => {
-          throw new HttpError(400, "The body breaks off or is malformed", { cause });
+        pieces.next().catch((error) => {
+          throw bodyError(error);
         }),
       return: () => pieces.return!(),
     }),

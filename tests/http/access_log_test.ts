@@ -6,6 +6,7 @@ import { type HttpApp, HttpServer } from "../../http/server.ts";
 import { RawClient, serve } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports, collectStderr } from "../helpers/reports.ts";
+import { runScript } from "../helpers/script.ts";
 import { withFolder } from "../helpers/unix_sockets.ts";
 
 const ENTRY: AccessLogEntry = {
@@ -162,6 +163,56 @@ ioTest("HttpServer logs to stderr by default, and nowhere with null", async () =
     assertEquals(stderr.list.splice(0).length, count);
   }
 });
+
+ioTest("HttpServer writes lines together, in order, and soon", async () => {
+  using stderr = collectStderr();
+  const server = new HttpServer("127.0.0.1:0", () => "ok");
+  await server.start();
+  using client = await RawClient.connect(server.address);
+  const paths = Array.from({ length: 50 }, (_, n) => `/${n}`);
+  for (const path of paths) await client.request(`GET ${path}`);
+  for (let n = 0; n < paths.length; n++) await client.body(await client.head());
+  const lines = (): string[] => stderr.list.flatMap((text) => text.split("\n"));
+  await eventually(() => lines().length === paths.length);
+  assertEquals(lines().map((line) => /GET (\S+)/.exec(line)![1]), paths);
+  assert(stderr.list.length < paths.length);
+  await server.stop();
+});
+
+ioTest("HttpServer writes what is left when it is stopped", async () => {
+  using stderr = collectStderr();
+  const server = new HttpServer("127.0.0.1:0", async () => {
+    await server.stop();
+    return "ok";
+  });
+  await server.start();
+  await (await fetch(server.url)).text();
+  await server.stop();
+  assertEquals(stderr.list.length, 1);
+});
+
+for (
+  const [name, end] of [
+    ["ends by itself", "await server.stop();"],
+    ["calls Deno.exit()", "Deno.exit(0);"],
+    ["dies of an error", "setTimeout(() => { throw new Error('fatal'); });"],
+    ["dies of a rejection", "Promise.reject(new Error('fatal'));"],
+  ]
+) {
+  ioTest(`HttpServer loses no line when the process ${name}`, async () => {
+    const { stderr } = await runScript(`
+      import { sleep } from "@/core/mod.ts";
+      import { HttpServer } from "@/http/mod.ts";
+      const server = new HttpServer("127.0.0.1:0", () => "ok");
+      await server.start();
+      for (let n = 0; n < 20; n++) await server.fetch(new Request("http://localhost/" + n));
+      await sleep();
+      ${end}
+    `);
+    const paths = [...stderr.matchAll(/"GET (\S+) HTTP/g)].map((match) => match[1]);
+    assertEquals(paths, Array.from({ length: 20 }, (_, n) => `/${n}`));
+  });
+}
 
 ioTest("HttpServer answers, and reports the error, when the log function fails", async () => {
   using reports = collectReports();

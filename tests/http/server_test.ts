@@ -220,23 +220,15 @@ ioTest("HttpServer answers several requests on one connection, in order", async 
   }
 });
 
-ioTest("HttpServer answers requests whose host or target is strange", async () => {
+ioTest("HttpServer answers requests whose target is strange", async () => {
   using reports = collectReports();
   for (const log of [null, () => {}]) {
     await using server = await serve(() => "ok", { log });
     using client = await RawClient.connect(server.address);
-    for (
-      const [line, host] of [
-        ["GET /", "["],
-        ["GET /", "a b%"],
-        ["GET //a/b", "localhost"],
-        ["OPTIONS *", "localhost"],
-        ["GET http://elsewhere/", "localhost"],
-      ] as const
-    ) {
-      await client.request(line, { host });
+    for (const line of ["GET //a/b", "OPTIONS *", "GET http://elsewhere/", "GET /#x", "GET /%zz"]) {
+      await client.request(line);
       const head = await client.head();
-      assertEquals([head.status, await client.body(head)], [200, "ok"], `${line} at ${host}`);
+      assertEquals([head.status, await client.body(head)], [200, "ok"], line);
     }
   }
   assertEquals(reports.list, []);

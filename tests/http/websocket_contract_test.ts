@@ -1,19 +1,12 @@
 import { assertEquals } from "@std/assert";
+import { waitOpen } from "../../http/_opening.ts";
 import { WebSocketConnection } from "../../http/websocket.ts";
 import { except, type Primitive, testBlockingContract } from "../contract/blocking_contract.ts";
+import { FakeWebSocket } from "../helpers/fake_websocket.ts";
 
-/** As much of a socket of the runtime as receiving takes. */
-class FakeSocket {
-  readonly readyState = WebSocket.OPEN;
-  binaryType = "blob";
-  onmessage!: (event: { data: unknown }) => void;
-  onclose!: (event: { code: number; reason: string }) => void;
-  onerror: unknown;
-}
-
-function connect(): { socket: FakeSocket; connection: WebSocketConnection } {
-  const socket = new FakeSocket();
-  return { socket, connection: new WebSocketConnection(socket as unknown as WebSocket) };
+function connect(): { socket: FakeWebSocket; connection: WebSocketConnection } {
+  const socket = new FakeWebSocket();
+  return { socket, connection: new WebSocketConnection(socket.asSocket, { idleTimeout: 0 }) };
 }
 
 const onlyOne = except(
@@ -21,6 +14,19 @@ const onlyOne = except(
   "serves callers in the order of their arrival",
   "leaves the wake-up to the next when killed before it",
   "causes no unhandled rejection when interrupted while nobody awaits it",
+);
+
+const byLooking = except(
+  "the runtime does not say when there is room: it is asked, which takes time",
+  "gives its value when it becomes ready",
+  "has one outcome when its timeout is due right after the wake-up",
+  "has one outcome when its timeout is due right before the wake-up",
+  "drops its timeout when it becomes ready before",
+  "gives its value when killed after the wake-up",
+  "drops the Timeout of another when that is due right after the wake-up",
+  "loses nothing when the Timeout of another is due right before the wake-up",
+  "ignores its signal when that is aborted after the wake-up",
+  "cancels the Timeout given as its timeout when it becomes ready",
 );
 
 const PRIMITIVES: readonly Primitive[] = [
@@ -34,7 +40,7 @@ const PRIMITIVES: readonly Primitive[] = [
         call: (options) => connection.receive(options),
         value: "message",
         expired: "timeout",
-        wake: () => socket.onmessage({ data: "message" }),
+        wake: () => socket.arrive("message"),
         untouched: () => assertEquals(String(connection), "<WebSocketConnection open unread=0>"),
       };
     },
@@ -49,7 +55,49 @@ const PRIMITIVES: readonly Primitive[] = [
         call: (options) => connection.receive(options),
         value: null,
         expired: "timeout",
-        wake: () => socket.onclose({ code: 1000, reason: "" }),
+        wake: () => socket.end(),
+      };
+    },
+  },
+  {
+    name: "WebSocketConnection.send()",
+    waitsFor: "WebSocketConnection.send",
+    except: byLooking,
+    make() {
+      const { socket, connection } = connect();
+      connection.trySend("x".repeat(65537));
+      return {
+        call: (options) => connection.send("message", options),
+        value: undefined,
+        expired: "timeout",
+        wake: () => socket.leave(),
+        untouched: () => assertEquals(socket.sent.length, 1),
+      };
+    },
+  },
+  {
+    name: "WebSocketConnection.waitClosed()",
+    waitsFor: "WebSocketConnection.waitClosed",
+    make() {
+      const { socket, connection } = connect();
+      return {
+        call: (options) => connection.waitClosed(options),
+        value: true,
+        expired: { value: false },
+        wake: () => socket.end(),
+      };
+    },
+  },
+  {
+    name: "waitOpen()",
+    waitsFor: "the WebSocket to open",
+    make() {
+      const socket = new FakeWebSocket(WebSocket.CONNECTING);
+      return {
+        call: (options) => waitOpen(socket.asSocket, options),
+        value: true,
+        expired: "timeout",
+        wake: () => socket.open(),
       };
     },
   },
