@@ -20,6 +20,11 @@ const PEERS: readonly ServerPeer[] = [
     title: "@gevent/deno HttpServer",
     command: denoCommand("gevent_deno_http.ts"),
   },
+  {
+    name: "gevent_deno_guard",
+    title: "@gevent/deno HttpServer with a guard",
+    command: denoCommand("gevent_deno_http.ts", ["guard"]),
+  },
   { name: "deno_serve", title: "Deno.serve", command: denoCommand("deno_serve_http.ts") },
   { name: "node_http", title: "Deno, node:http", command: denoCommand("node_http.ts") },
   {

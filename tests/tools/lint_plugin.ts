@@ -19,6 +19,8 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "core/blocking_monitor.ts": "needs a beat that goes on whatever the hub does",
     "core/_blocking_worker.ts": "runs in a thread of its own, which has no hub",
     "net/_read_gate.ts": "keeps sockets even, by the turns of the runtime's event loop",
+    "monkey/_node_modules.ts": "replaces the functions of these modules",
+    "monkey/patch_timers.ts": "replaces the global timers, and what promisify makes of them",
   },
   "no-promise-race": {},
 };

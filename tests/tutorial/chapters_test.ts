@@ -6,6 +6,8 @@ const ROOT = new URL("../../", import.meta.url).href;
 
 /** A program, and the output that follows it. */
 const EXAMPLE = /^```ts\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```$/gm;
+/** What does I/O, or brings virtual time of its own. */
+const IN_REAL_TIME = /runVirtual|patch\w+\(|Deno\.serve\(|Server\(|socketPair\(|Deno\.listen\(/;
 const IMPORT = /^import [^;]*;\n/gm;
 
 /** Makes a function of a program. */
@@ -25,8 +27,8 @@ for (const { name } of Deno.readDirSync(CHAPTERS)) {
   Deno.test(`${name} shows what its programs print`, { timeout: 30_000 }, async () => {
     for (const [_, code = "", output = ""] of examples) {
       const program = await toFunction(code);
-      const isVirtual = code.includes("runVirtual"); // by itself
-      const { stdout } = await (isVirtual ? printed(program) : printedVirtually(program));
+      const run = IN_REAL_TIME.test(code) ? printed : printedVirtually;
+      const { stdout } = await run(program);
       assertEquals(stdout, lines(output), code);
     }
   });

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Contestant } from "../peers/core_contestant.ts";
+import type { Workload } from "../peers/contestant.ts";
 
 /** What a group of benches has in common. */
-export interface BenchGroup {
+export interface BenchGroup<W extends string> {
   /** Which workload. */
-  readonly workload: Exclude<keyof Contestant, "park">;
+  readonly workload: W;
   /** How many operations one iteration does. */
   readonly operations: number;
   /** How many iterations to make: set for long ones, of which the usual number would take minutes. */
@@ -17,9 +17,9 @@ export interface BenchGroup {
 }
 
 /** Registers one bench for each contestant that has the workload; the first is the baseline. */
-export function registerBenches(
-  { workload, operations, iterations }: BenchGroup,
-  contestants: Readonly<Record<string, Contestant>>,
+export function registerBenches<W extends string>(
+  { workload, operations, iterations }: BenchGroup<W>,
+  contestants: Readonly<Record<string, { readonly [P in W]?: Workload }>>,
 ): void {
   for (const [index, [name, contestant]] of Object.entries(contestants).entries()) {
     const run = contestant[workload];
@@ -30,8 +30,8 @@ export function registerBenches(
       baseline: index === 0,
       ...(iterations === undefined ? {} : { n: iterations, warmup: 1 }),
       // Deno.bench() only waits for functions that are declared async.
-      fn: async () => {
-        await run(operations);
+      fn: async (bench) => {
+        await run(operations, { start: () => bench.start(), stop: () => bench.end() });
       },
     });
   }

@@ -1,24 +1,27 @@
-/** The workloads on effection: structured concurrency on generators. */
+/** The workloads of the core on effection: structured concurrency on generators. */
 
-import { createQueue, type Operation, run, spawn } from "effection";
-import type { Contestant } from "./core_contestant.ts";
+import { all, createContext, createQueue, type Operation, run, spawn, until } from "effection";
+import { range } from "./contestant.ts";
+import { type CoreContestant, GROUP_SIZE } from "./core_contestant.ts";
 
-const effection: Contestant = {
+const effection: CoreContestant = {
   async spawn(operations) {
-    await run(function* () {
-      const all = [];
-      for (let i = 0; i < operations; i++) {
-        all.push(
+    const results = await run(function* () {
+      const tasks = [];
+      for (const n of range(operations)) {
+        tasks.push(
           yield* spawn(function* (): Operation<number> {
-            return i;
+            return n;
           }),
         );
       }
-      for (const task of all) yield* task;
+      return yield* all(tasks);
     });
+    return results.filter((result, n) => result === n).length;
   },
 
   async queue(operations) {
+    let done = 0;
     await run(function* () {
       const there = createQueue<number, never>();
       const back = createQueue<number, never>();
@@ -26,14 +29,40 @@ const effection: Contestant = {
       const ping = yield* spawn(function* () {
         for (let i = 0; i < rounds; i++) {
           there.add(i);
-          yield* back.next();
+          if ((yield* back.next()).value === i) done++;
         }
       });
       yield* spawn(function* () {
-        for (let i = 0; i < rounds; i++) back.add((yield* there.next()).value);
+        for (let i = 0; i < rounds; i++, done++) back.add((yield* there.next()).value);
       });
       yield* ping;
     });
+    return done;
+  },
+
+  local(operations) {
+    const own = createContext<{ n: number }>("own");
+    return run(function* () {
+      yield* own.set({ n: 0 });
+      for (let i = 0; i < operations; i++) (yield* own.expect()).n++;
+      return (yield* own.expect()).n;
+    });
+  },
+
+  async taskGroup(operations) {
+    let done = 0;
+    const work = {
+      *[Symbol.iterator]() {
+        yield* until(Promise.resolve());
+        done++;
+      },
+    };
+    await run(function* () {
+      for (let i = 0; i < operations / GROUP_SIZE; i++) {
+        yield* all(Array.from({ length: GROUP_SIZE }, () => work));
+      }
+    });
+    return done;
   },
 };
 

@@ -1,0 +1,82 @@
+/**
+ * Waiting for node's streams.
+ *
+ * @module
+ */
+
+import stream, { Readable } from "node:stream";
+import streamPromises from "node:stream/promises";
+import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { AdoptedIterator } from "./_iterator.ts";
+import { abortable } from "./_signals.ts";
+import type { Patcher } from "./registry.ts";
+
+const ITERATE: AdoptedKind = { name: "node:stream.Readable" };
+const PIPELINE: AdoptedKind = { name: "stream.pipeline" };
+const FINISHED: AdoptedKind = { name: "stream.finished" };
+
+interface WithSignal {
+  readonly signal?: AbortSignal;
+}
+
+type StreamPromises = Record<"pipeline" | "finished", (...args: unknown[]) => Promise<unknown>>;
+
+/** Patches `for await` over node's streams, and the functions of `node:stream/promises`. */
+export function patchNodeStreams(patcher: Patcher): void {
+  for (const name of [Symbol.asyncIterator, "iterator"] as const) {
+    const shown = name === "iterator" ? ".iterator" : "[Symbol.asyncIterator]";
+    patcher.method(
+      Readable.prototype,
+      name as typeof Symbol.asyncIterator,
+      `node:stream.Readable.prototype${shown}`,
+      (iterate) =>
+        function (this: Readable, ...args: []) {
+          const iterator = iterate.apply(this, args);
+          if (adoptingScope() === undefined) return iterator;
+          // As the end of a loop does, but also while a step is pending.
+          return new AdoptedIterator(iterator, ITERATE, () => void this.destroy());
+        },
+    );
+  }
+  const functions = streamPromises as unknown as StreamPromises;
+  patcher.method(
+    functions,
+    "pipeline",
+    "node:stream/promises.pipeline",
+    (pipeline) => (...args) => {
+      const scope = adoptingScope();
+      if (scope === undefined) return pipeline(...args);
+      const last = args.at(-1);
+      const given = isOptions(last) ? last : undefined;
+      const { signal, abandon } = abortable(given?.signal);
+      const streams = given === undefined ? args : args.slice(0, -1);
+      return adopt(scope, () => pipeline(...streams, { ...given, signal }), PIPELINE, { abandon });
+    },
+  );
+  patcher.method(
+    functions,
+    "finished",
+    "node:stream/promises.finished",
+    (finished) => (...args) => {
+      const scope = adoptingScope();
+      if (scope === undefined) return finished(...args);
+      const given = args[1] as WithSignal | undefined;
+      const { signal, abandon } = abortable(given?.signal);
+      return adopt(scope, () => finished(args[0], { ...given, signal }), FINISHED, { abandon });
+    },
+  );
+  // The same functions, in an object that cannot be changed.
+  patcher.accessor(
+    stream,
+    "promises",
+    "node:stream.promises",
+    () => ({ get: () => streamPromises }),
+  );
+}
+
+/** Whether the last argument of `pipeline` is no stream, function or iterable. */
+function isOptions(value: unknown): value is WithSignal {
+  return typeof value === "object" && value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype && !(Symbol.iterator in value) &&
+    !(Symbol.asyncIterator in value);
+}

@@ -1,0 +1,137 @@
+/**
+ * Timers of the runtime that belong to greenlets.
+ *
+ * @module
+ */
+
+import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import type { Scope } from "../core/scope.ts";
+import { type Belonging, belongsTo } from "./_belongings.ts";
+import { isSettler, SettlerWait } from "./_settlers.ts";
+import { abortable } from "./_signals.ts";
+
+// deno-lint-ignore no-explicit-any -- as the types of the runtime have it
+type Callback = (...args: any[]) => void;
+
+/** What the functions of the runtime return. */
+interface RuntimeTimer {
+  readonly _destroyed?: boolean;
+}
+
+/** `setTimeout` or `setInterval`. */
+export type TimerFunction = (
+  callback: Callback,
+  delay?: number,
+  ...args: unknown[]
+) => RuntimeTimer;
+
+const SLEEP: AdoptedKind = { name: "setTimeout" };
+
+/** Somebody who sleeps until a timer fires. */
+class SleepWait extends SettlerWait {
+  timer!: RuntimeTimer;
+  readonly #value: unknown;
+
+  constructor(scope: Scope, resolve: (value?: unknown) => void, value: unknown) {
+    super(scope, SLEEP, resolve);
+    this.#value = value;
+  }
+
+  /** The time is over. */
+  fire(): void {
+    this.resume(this.#value);
+  }
+
+  protected override abandon(): void {
+    clearTimeout(this.timer as number);
+  }
+
+  protected override isAbandoned(): boolean {
+    return this.timer._destroyed === true;
+  }
+}
+
+/** One function for all timers, which pass their wait to it. */
+const fire = (wait: SleepWait): void => wait.fire();
+
+/** A timer that calls something, with a stack trace that begins where it was started. */
+class StartedTimer implements Belonging {
+  readonly timer: RuntimeTimer;
+  stack?: string;
+
+  constructor(timer: RuntimeTimer, by: TimerFunction) {
+    this.timer = timer;
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 1;
+    Error.captureStackTrace(this, by);
+    Error.stackTraceLimit = limit;
+  }
+
+  forgetIfOver(): boolean {
+    return this.timer._destroyed === true;
+  }
+
+  /** Clears a timer that the program itself has started, when the greenlet was killed. */
+  end(killed: boolean): void {
+    if (killed && isOwnCode(this.stack)) clearTimeout(this.timer as number);
+  }
+}
+
+/** Makes `setTimeout` that sleeps interruptibly when it is used for sleeping, and belongs to its greenlet in any case. */
+export function cooperativeTimeout(start: TimerFunction): TimerFunction {
+  return function setTimeout(callback, delay, ...args): RuntimeTimer {
+    const scope = adoptingScope();
+    if (scope === undefined) return start(callback, delay, ...args);
+    // Whoever passes an error is going to reject.
+    if (!isSettler(callback) || args[0] instanceof Error) {
+      const timer = start(callback, delay, ...args);
+      belongsTo(scope, new StartedTimer(timer, setTimeout));
+      return timer;
+    }
+    const wait = new SleepWait(scope, callback, args[0]);
+    wait.timer = start(fire, delay, wait);
+    belongsTo(scope, wait);
+    return wait.timer;
+  };
+}
+
+/** Makes `setInterval` whose timers belong to their greenlet. */
+export function cooperativeInterval(start: TimerFunction): TimerFunction {
+  return function setInterval(callback, delay, ...args): RuntimeTimer {
+    const scope = adoptingScope();
+    const timer = start(callback, delay, ...args);
+    if (scope !== undefined) belongsTo(scope, new StartedTimer(timer, setInterval));
+    return timer;
+  };
+}
+
+/** What `setTimeout` of `node:timers/promises` and its like take. */
+export interface TimerOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Makes a function of `node:timers/promises` interruptible; `at` is where it takes its options. */
+export function cooperativeSleep<A extends unknown[], T>(
+  sleep: (...args: A) => Promise<T>,
+  at: number,
+  kind: AdoptedKind,
+): (...args: A) => Promise<T> {
+  return (...args) => {
+    const scope = adoptingScope();
+    if (scope === undefined) return sleep(...args);
+    const options = args[at] as TimerOptions | undefined;
+    const { signal, abandon } = abortable(options?.signal);
+    const all = Array.from({ length: at }, (_, index) => args[index]);
+    return adopt(scope, () => sleep(...[...all, { ...options, signal }] as A), kind, { abandon });
+  };
+}
+
+/**
+ * Whether a stack trace begins in code of the program. Timers that packages start serve everybody, whichever greenlet
+ * happened to need them first: a pool's that closes idle connections, the one that all timeouts of an HTTP client share.
+ */
+function isOwnCode(stack: string | undefined): boolean {
+  const frame = stack?.slice(stack.indexOf("\n") + 1) ?? "";
+  return frame.includes("file://") &&
+    !/\/node_modules\/|\/npm\/[^/]+\/(@[^/]+\/)?[^/]+\/\d/.test(frame);
+}

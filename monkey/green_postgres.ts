@@ -1,0 +1,182 @@
+/**
+ * The client `postgres` (Postgres.js).
+ *
+ * @module
+ */
+
+import { GreenletExit } from "../core/errors.ts";
+import { green, type GreenCall, type GreenOptions } from "../core/green.ts";
+import { Semaphore } from "../sync/semaphore.ts";
+import { requestCancel } from "./_pg_cancel.ts";
+import { AbandonedStatements } from "./_statements.ts";
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** What is used of a query. */
+interface PgQuery extends PromiseLike<unknown> {
+  /** What sends it: the one of a transaction or a reserved connection is for that connection only. */
+  handler: object;
+  readonly executed: boolean;
+  readonly active: boolean;
+  readonly state: { readonly pid: number; readonly secret: number } | null;
+  cancel(): unknown;
+}
+
+/** What is used of `sql`. */
+interface Sql {
+  (strings: TemplateStringsArray): PgQuery;
+  readonly options: {
+    readonly host: readonly string[];
+    readonly port: readonly number[];
+    readonly max: number;
+  };
+  reserve(): Promise<Sql & { release(): void }>;
+  end(...args: unknown[]): Promise<void>;
+}
+
+/** The options of each, as the object itself is changed, too. */
+const adapted = new WeakMap<object, GreenOptions>();
+
+/** A query that is never sent, to see what would send it. */
+function handlerOf(sql: Sql): object {
+  return sql(Object.assign([""], { raw: [""] })).handler;
+}
+
+function isQuery(value: unknown): value is PgQuery {
+  const { handler, cancel, executed } = Object(value);
+  return typeof handler === "function" && typeof cancel === "function" && executed !== undefined;
+}
+
+function optionsFor(sql: Sql): GreenOptions {
+  const pooled = handlerOf(sql);
+  // They stand in line here and not in the package, whose line mixes up who wants a connection for long and who does not.
+  const connections = new Semaphore(sql.options.max);
+  const running = new WeakMap<GreenCall, { query: PgQuery; done: Promise<unknown> }>();
+  const abandoned = new WeakSet<GreenCall>();
+  const statements = new AbandonedStatements<object>({
+    remove: () => false,
+    isActive: (_connection, query) => (query as PgQuery).active,
+    stop: async (_connection, query) => {
+      const { host, port } = sql.options;
+      const { state } = query as PgQuery;
+      if (state !== null) await requestCancel(host[0]!, port[0]!, state.pid, state.secret);
+    },
+    destroy: () => {}, // there is no way to; the connection is busy until the server is done
+  });
+
+  // A connection that is given back after `end` was called would never be closed.
+  const end = sql.end;
+  sql.end = async (...args) => {
+    for (let i = 0; i < sql.options.max; i++) await connections.acquire();
+    await end(...args);
+  };
+
+  function start(call: GreenCall, query: PgQuery): Promise<unknown> {
+    const done = new Promise((resolve, reject) => void query.then(resolve, reject));
+    running.set(call, { query, done });
+    return done;
+  }
+
+  /** Over a connection of its own: one that is shared, others would be hit when the query is stopped. */
+  async function runReserved(call: GreenCall, query: PgQuery): Promise<unknown> {
+    return await connected(call, async () => {
+      const reserved = await sql.reserve();
+      try {
+        if (abandoned.has(call)) throw new GreenletExit("The query was given up before it began");
+        query.handler = handlerOf(reserved);
+        return await start(call, query);
+      } finally {
+        await statements.free(query.handler);
+        reserved.release();
+      }
+    });
+  }
+
+  async function connected(call: GreenCall, fn: () => unknown): Promise<unknown> {
+    await connections.acquire();
+    try {
+      if (abandoned.has(call)) throw new GreenletExit("The call was given up in line");
+      return await fn();
+    } finally {
+      connections.release();
+    }
+  }
+
+  /** In a transaction, after a query of it that was given up. */
+  async function runIn(call: GreenCall, query: PgQuery): Promise<unknown> {
+    await statements.free(query.handler);
+    if (abandoned.has(call)) throw new GreenletExit("The query was given up in line");
+    return await start(call, query);
+  }
+
+  /** The same function; the transaction is ended only when nothing is being stopped any more. */
+  function keeping(call: GreenCall, fn: AnyFunction): AnyFunction {
+    return async (tx) => {
+      try {
+        if (abandoned.has(call)) throw new GreenletExit("The transaction was given up in line");
+        return await fn(tx);
+      } finally {
+        await statements.free(handlerOf(tx as Sql));
+      }
+    };
+  }
+
+  return {
+    around(call, proceed) {
+      const { target, method, args } = call;
+      if (method === "then" && isQuery(target) && !target.executed) {
+        return target.handler === pooled ? runReserved(call, target) : runIn(call, target);
+      }
+      const last = args.at(-1);
+      if ((method === "begin" || method === "savepoint") && typeof last === "function") {
+        const begin = (): unknown =>
+          proceed([...args.slice(0, -1), keeping(call, last as AnyFunction)]);
+        return method === "begin" ? connected(call, begin) : begin();
+      }
+      return proceed();
+    },
+    interrupted(call) {
+      abandoned.add(call);
+      const found = running.get(call);
+      if (found === undefined) return;
+      // Not with its own `cancel`: of a query that is not sent yet that makes the connection forget its turn.
+      const { query, done } = found;
+      statements.end({ connection: query.handler, statement: query, done });
+    },
+  };
+}
+
+/**
+ * Makes the `sql` function of the npm package `postgres` cooperative, as `green` does, so that a killed or timed-out query
+ * ends at the server, too.
+ *
+ * Queries stay as lazy as they are. In a greenlet each gets a connection of its own while it runs: what is sent ahead of
+ * the answers to others could not be stopped alone. When the wait for a query is interrupted, the server gets a cancel
+ * request, and the connection is kept back until the query is over. In `sql.begin` the interrupt is raised inside the
+ * function at what it waits for, and the transaction is rolled back. There is no way to give a connection up whose server does
+ * not end the query: it stays busy until then.
+ *
+ * @throws {TypeError} When it is not such a function.
+ *
+ * @example
+ * ```ts ignore
+ * import { greenPostgres } from "@gevent/deno/monkey";
+ * import { withTimeout } from "@gevent/deno";
+ * import postgres from "npm:postgres";
+ *
+ * const sql = greenPostgres(postgres());
+ * await withTimeout(1000, () => sql`select pg_sleep(60)`, { timeoutValue: undefined });
+ * ```
+ */
+export function greenPostgres<T extends object>(sql: T): T {
+  if (typeof sql !== "function" || typeof (sql as { begin?: unknown }).begin !== "function") {
+    throw new TypeError(
+      `Cannot adapt what is not the sql function of postgres: received ${Deno.inspect(sql)}`,
+    );
+  }
+  const known = adapted.get(sql);
+  if (known !== undefined) return green(sql, known);
+  const options = optionsFor(sql as unknown as Sql);
+  adapted.set(sql, options);
+  return green(sql, options);
+}

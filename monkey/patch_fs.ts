@@ -1,0 +1,215 @@
+/**
+ * Patching files.
+ *
+ * @module
+ */
+
+import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { adopted } from "./_adopted.ts";
+import { AdoptedIterator } from "./_iterator.ts";
+import { KeptReads } from "./_kept.ts";
+import { abortable } from "./_signals.ts";
+import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
+
+type AnyFunction = (...args: unknown[]) => Promise<unknown>;
+type Unpatched = Record<string, AnyFunction>;
+
+/** Functions that take a signal, and where: interrupting them ends the operation. */
+const ABORTABLE: Readonly<Record<string, number>> = {
+  readFile: 1,
+  readTextFile: 1,
+  writeFile: 2,
+  writeTextFile: 2,
+};
+
+/** Functions that go on when nobody waits for them any more; a file that is opened too late is closed. */
+const OTHERS: readonly string[] = [
+  "chmod",
+  "chown",
+  "copyFile",
+  "create",
+  "link",
+  "lstat",
+  "makeTempDir",
+  "makeTempFile",
+  "mkdir",
+  "open",
+  "readLink",
+  "realPath",
+  "remove",
+  "rename",
+  "stat",
+  "symlink",
+  "truncate",
+  "utime",
+];
+
+/** Methods of files that have nothing to do with the position in it. */
+const FILE_METHODS = ["lock", "stat", "sync", "syncData", "tryLock", "unlock", "utime"] as const;
+
+/**
+ * Patches the functions of `Deno` for files, `Deno.FsFile` and `Deno.stdin`: all that waits can be interrupted.
+ *
+ * `readFile`, `readTextFile`, `writeFile` and `writeTextFile` are ended by that, the other operations go on in the
+ * background. What comes for a read that was killed goes to the next read; of a file that can be sought in, the position
+ * is put back. Operations on pipes block a thread of the runtime each, of which there are 32, until they come to an
+ * end: after as many that were given up, no operation on files comes to its end any more.
+ *
+ * @returns What was replaced, and takes it back.
+ *
+ * @example
+ * ```ts
+ * import { spawn } from "@gevent/deno";
+ * import { isPatched, patchFs } from "@gevent/deno/monkey";
+ *
+ * using _patch = patchFs();
+ * const text = spawn(() => Deno.readTextFile(new URL(import.meta.resolve("@gevent/deno"))));
+ * console.assert((await text.get()).includes("greenlets") && isPatched("Deno.stdin.read"));
+ * ```
+ */
+export function patchFs(options: PatchOptions = {}): Patches {
+  const patcher = new Patcher("fs", options);
+  const functions = Deno as unknown as Unpatched;
+  for (const [name, at] of Object.entries(ABORTABLE)) {
+    const kind = { name: `Deno.${name}` };
+    patcher.method(functions, name, kind.name, (fn) => (...args) => {
+      const scope = adoptingScope();
+      if (scope === undefined) return fn(...args);
+      const options = args[at] as { readonly signal?: AbortSignal } | undefined;
+      const { signal, abandon } = abortable(options?.signal);
+      const all = [...args];
+      all[at] = { ...options, signal };
+      return adopt(scope, () => fn(...all), kind, { abandon });
+    });
+  }
+  for (const name of OTHERS) {
+    const kind = { name: `Deno.${name}` };
+    patcher.method(
+      functions,
+      name,
+      kind.name,
+      (fn) => (...args) => adopted(() => fn(...args), kind),
+    );
+  }
+  patchIterables(patcher);
+  patchFiles(patcher);
+  patchStdin(patcher);
+  return patcher.patches;
+}
+
+function patchIterables(patcher: Patcher): void {
+  const list: AdoptedKind = { name: "Deno.readDir" };
+  patcher.method(Deno, "readDir", list.name, (readDir) => (path: string | URL) => {
+    const entries = readDir(path);
+    return {
+      [Symbol.asyncIterator]: () => new AdoptedIterator(entries[Symbol.asyncIterator](), list),
+    };
+  });
+  const watch: AdoptedKind = { name: "Deno.watchFs" };
+  patcher.method(
+    Deno,
+    "watchFs",
+    watch.name,
+    (watchFs) => (paths: string | string[], options?: { recursive: boolean }) => {
+      const watcher = watchFs(paths, options);
+      const iterate = watcher[Symbol.asyncIterator];
+      return Object.defineProperty(watcher, Symbol.asyncIterator, {
+        // Not closed by an interrupt: it is the program's, which may go on watching.
+        value: () => new AdoptedIterator(iterate.call(watcher), watch, () => {}),
+        configurable: true,
+        writable: true,
+      });
+    },
+  );
+}
+
+/** What was read for nobody, by file. */
+const reads = new WeakMap<object, KeptReads>();
+
+interface Reader {
+  read(buffer: Uint8Array): Promise<number | null>;
+}
+
+/** Makes a `read` that can be killed and reads nothing then. */
+function patchRead<T extends Reader>(
+  patcher: Patcher,
+  target: T,
+  name: string,
+  most?: number,
+): void {
+  const kind = { name };
+  patcher.method(target, "read", name, (read) =>
+    function (this: T, buffer: Uint8Array) {
+      let kept = reads.get(this);
+      if (adoptingScope() === undefined && (kept?.idle ?? true)) return read.call(this, buffer);
+      if (kept === undefined) {
+        kept = new KeptReads((own) => read.call(this, own), most);
+        reads.set(this, kept);
+      }
+      return kept.read(buffer, kind);
+    });
+}
+
+function patchFiles(patcher: Patcher): void {
+  const { prototype } = Deno.FsFile;
+  const path = "Deno.FsFile.prototype";
+  const { seek } = prototype;
+  patchRead(patcher, prototype, `${path}.read`);
+  for (const name of ["seek", "truncate", "write"] as const) {
+    const kind = { name: `Deno.FsFile.${name}` };
+    patcher.method(
+      prototype,
+      name,
+      `${path}.${name}`,
+      (method) =>
+        function (this: Deno.FsFile, ...args: unknown[]) {
+          return adopted(() => {
+            const operate = (): Promise<number | void> =>
+              Reflect.apply(method as AnyFunction, this, args) as Promise<number | void>;
+            return reads.get(this)?.idle === false ? putBack(this, seek).then(operate) : operate();
+          }, kind);
+        },
+    );
+  }
+  for (const name of FILE_METHODS) {
+    const kind = { name: `Deno.FsFile.${name}` };
+    patcher.method(
+      prototype,
+      name,
+      `${path}.${name}`,
+      (method) =>
+        function (this: Deno.FsFile, ...args: unknown[]) {
+          return adopted(() => Reflect.apply(method as AnyFunction, this, args), kind);
+        },
+    );
+  }
+  patcher.method(
+    prototype,
+    "readSync",
+    `${path}.readSync`,
+    (readSync) =>
+      function (this: Deno.FsFile, buffer: Uint8Array) {
+        const kept = reads.get(this);
+        return kept !== undefined && kept.kept > 0
+          ? kept.take(buffer)
+          : readSync.call(this, buffer);
+      },
+  );
+}
+
+/** Makes as if what was read for nobody had not been read, where the file can be sought in. */
+async function putBack(file: Deno.FsFile, seek: Deno.FsFile["seek"]): Promise<void> {
+  const kept = reads.get(file)!;
+  await kept.settled();
+  if (kept.kept === 0) return;
+  try {
+    await seek.call(file, -kept.kept, Deno.SeekMode.Current);
+    kept.drop();
+  } catch {
+    // A pipe has no position: what was read stays for the next read.
+  }
+}
+
+function patchStdin(patcher: Patcher): void {
+  patchRead(patcher, Object.getPrototypeOf(Deno.stdin), "Deno.stdin.read", 65536);
+}

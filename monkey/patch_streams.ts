@@ -1,0 +1,275 @@
+/**
+ * Patching the readers and writers of web streams.
+ *
+ * @module
+ */
+
+import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { adopted } from "./_adopted.ts";
+import { KeptResults } from "./_kept.ts";
+import { abortable } from "./_signals.ts";
+import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
+
+const READ: AdoptedKind = { name: "ReadableStreamDefaultReader.read" };
+const PIPE: AdoptedKind = { name: "ReadableStream.pipeTo" };
+
+type Result = ReadableStreamReadResult<unknown>;
+
+/** A result, and whose it was to be. */
+interface Brought {
+  readonly result: Result;
+  readonly owner: object;
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/**
+ * What came for reads that were killed, by stream: whoever reads next gets it, also with another reader. A reader that was
+ * made before the patch stands for its stream.
+ */
+const kept = new WeakMap<object, KeptResults<Brought>>();
+const streamOfReader = new WeakMap<object, ReadableStream<unknown>>();
+
+/**
+ * Patches what waits in web streams, wherever they come from: bodies, connections, files, child processes, transforms.
+ * `read` of a reader, `for await` over a stream and `pipeTo` can be interrupted, and so can `write`, `close` and `ready`
+ * of a writer.
+ *
+ * What comes for a read that was killed goes to the next read of the same stream. A loop or a pipe that is interrupted
+ * cancels its stream, as leaving the loop does.
+ *
+ * @returns What was replaced, and takes it back.
+ *
+ * @example
+ * ```ts
+ * import { sleep, spawn } from "@gevent/deno";
+ * import { patchStreams } from "@gevent/deno/monkey";
+ *
+ * using _patch = patchStreams();
+ * let cancelled = false;
+ * const stream = new ReadableStream({ cancel: () => void (cancelled = true) });
+ * const g = spawn(async () => {
+ *   for await (const _chunk of stream); // which never comes
+ * });
+ * await sleep(1);
+ * await g.kill();
+ * console.assert(g.dead && cancelled && !stream.locked);
+ * ```
+ */
+export function patchStreams(options: PatchOptions = {}): Patches {
+  const patcher = new Patcher("streams", options);
+  patchReading(patcher);
+  patchWriting(patcher);
+  return patcher.patches;
+}
+
+function patchReading(patcher: Patcher): void {
+  const { prototype } = ReadableStream;
+  patcher.method(
+    prototype,
+    "getReader",
+    "ReadableStream.prototype.getReader",
+    (getReader) =>
+      function (this: ReadableStream<unknown>, ...args: []) {
+        const reader = getReader.apply(this, args);
+        streamOfReader.set(reader, this);
+        return reader;
+      },
+  );
+  patcher.method(
+    ReadableStreamDefaultReader.prototype,
+    "read",
+    "ReadableStreamDefaultReader.prototype.read",
+    (read) =>
+      function (this: ReadableStreamDefaultReader<unknown>) {
+        return readChunk(this, () => read.call(this));
+      },
+  );
+  patcher.method(
+    ReadableStreamBYOBReader.prototype,
+    "read",
+    "ReadableStreamBYOBReader.prototype.read",
+    (read) =>
+      function (
+        this: ReadableStreamBYOBReader,
+        view: ArrayBufferView<ArrayBuffer>,
+        options?: ReadableStreamBYOBReaderReadOptions,
+      ) {
+        return readInto(this, view, () => read.call(this, view, options));
+      },
+  );
+  patcher.method(prototype, "pipeTo", "ReadableStream.prototype.pipeTo", (pipeTo) =>
+    function (
+      this: ReadableStream<unknown>,
+      target: WritableStream<unknown>,
+      options?: StreamPipeOptions,
+    ) {
+      const scope = adoptingScope();
+      if (scope === undefined) return pipeTo.call(this, target, options);
+      const { signal, abandon } = abortable(options?.signal);
+      const begin = (): Promise<void> => pipeTo.call(this, target, { ...options, signal });
+      return adopt(scope, begin, PIPE, { abandon });
+    });
+  for (const name of ["values", Symbol.asyncIterator] as const) {
+    const shown = name === "values" ? ".values" : "[Symbol.asyncIterator]";
+    patcher.method(
+      prototype,
+      name,
+      `ReadableStream.prototype${shown}`,
+      (values) =>
+        function (this: ReadableStream<unknown>, options?: ReadableStreamIteratorOptions) {
+          return adoptingScope() === undefined && (kept.get(this)?.idle ?? true)
+            ? values.call(this, options)
+            : new StreamIterator(this, options?.preventCancel === true);
+        },
+    );
+  }
+  patchEach(patcher, prototype, "ReadableStream", ["cancel"]);
+  for (const type of [ReadableStreamDefaultReader, ReadableStreamBYOBReader]) {
+    patchEach(patcher, type.prototype, type.name, ["cancel"]);
+    patchPromise(patcher, type.prototype, type.name, "closed");
+  }
+}
+
+function patchWriting(patcher: Patcher): void {
+  const { prototype } = WritableStreamDefaultWriter;
+  patchEach(patcher, WritableStream.prototype, "WritableStream", ["abort", "close"]);
+  patchEach(patcher, prototype, "WritableStreamDefaultWriter", ["abort", "close", "write"]);
+  patchPromise(patcher, prototype, "WritableStreamDefaultWriter", "closed");
+  patchPromise(patcher, prototype, "WritableStreamDefaultWriter", "ready");
+}
+
+/** Methods whose promises are waited for as they are. */
+function patchEach<T extends object>(
+  patcher: Patcher,
+  prototype: T,
+  type: string,
+  names: readonly (keyof T & string)[],
+): void {
+  for (const name of names) {
+    const kind = { name: `${type}.${name}` };
+    patcher.method(
+      prototype,
+      name,
+      `${type}.prototype.${name}`,
+      (method) =>
+        function (this: T, ...args: unknown[]) {
+          return adopted(
+            () => Reflect.apply(method as AnyFunction, this, args) as Promise<unknown>,
+            kind,
+          );
+        },
+    );
+  }
+}
+
+/** Properties that are promises. */
+function patchPromise<T extends object>(
+  patcher: Patcher,
+  prototype: T,
+  type: string,
+  name: keyof T & string,
+): void {
+  const kind = { name: `${type}.${name}` };
+  patcher.accessor(prototype, name, `${type}.prototype.${name}`, ({ get }) => ({
+    get(this: T) {
+      return adopted(() => get!.call(this), kind);
+    },
+  }));
+}
+
+/** Reads with a reader that brings the stream's own chunks. */
+async function readChunk(reader: object, begin: () => Promise<Result>): Promise<Result> {
+  const results = resultsOf(reader);
+  if (results === undefined) return await begin();
+  const { result } = await results.take(
+    async () => ({ result: await begin(), owner: reader }),
+    READ,
+  );
+  return result;
+}
+
+/** Reads bytes with a reader that puts them into a buffer of the caller. */
+async function readInto<V extends ArrayBufferView<ArrayBuffer>>(
+  reader: object,
+  view: V,
+  begin: () => Promise<Result>,
+): Promise<Result> {
+  const results = resultsOf(reader);
+  if (results === undefined) return await begin();
+  const { result, owner } = await results.take(
+    async () => ({ result: await begin(), owner: view }),
+    READ,
+  );
+  if (owner === view || result.done || !ArrayBuffer.isView(result.value)) return result;
+  const bytes = bytesOf(result.value);
+  const size = Math.min(bytes.length, view.byteLength);
+  if (size < bytes.length) {
+    results.putBack({ result: { done: false, value: bytes.subarray(size) }, owner: results });
+  }
+  // The caller's buffer changes hands, as it does in a read that is not interrupted.
+  const { byteOffset, BYTES_PER_ELEMENT = 1, constructor } = view as V & Partial<Uint8Array>;
+  const buffer = view.buffer.transfer();
+  new Uint8Array(buffer, byteOffset, size).set(bytes.subarray(0, size));
+  const View = constructor as new (buffer: ArrayBuffer, offset: number, length: number) => V;
+  return { done: false, value: new View(buffer, byteOffset, size / BYTES_PER_ELEMENT) };
+}
+
+/** Where what comes for killed reads is kept; `undefined` when there is no need to look there. */
+function resultsOf(reader: object): KeptResults<Brought> | undefined {
+  const stream = streamOfReader.get(reader) ?? reader;
+  let results = kept.get(stream);
+  if (adoptingScope() === undefined && (results?.idle ?? true)) return undefined;
+  if (results === undefined) kept.set(stream, results = new KeptResults());
+  return results;
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** A loop over a stream. When a step of it is interrupted, so is the loop, and the stream is cancelled at once. */
+class StreamIterator implements AsyncIterableIterator<unknown> {
+  readonly #reader: ReadableStreamDefaultReader<unknown>;
+  readonly #preventCancel: boolean;
+  #finished = false;
+
+  constructor(stream: ReadableStream<unknown>, preventCancel: boolean) {
+    this.#reader = stream.getReader();
+    this.#preventCancel = preventCancel;
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    if (this.#finished) return { done: true, value: undefined };
+    try {
+      const result = await this.#reader.read();
+      if (!result.done) return result;
+    } catch (error) {
+      void this.#finish(error).catch(() => {}); // the error itself is what the loop has to be told
+      throw error;
+    }
+    this.#finished = true;
+    this.#reader.releaseLock();
+    return { done: true, value: undefined };
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<unknown>> {
+    if (!this.#finished) await this.#finish(value);
+    return { done: true, value };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #finish(reason: unknown): Promise<void> {
+    this.#finished = true;
+    const cancelled = this.#preventCancel ? undefined : this.#reader.cancel(reason);
+    this.#reader.releaseLock();
+    await cancelled;
+  }
+}

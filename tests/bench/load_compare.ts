@@ -1,0 +1,97 @@
+/**
+ * Compares the HTTP server with those of others under three kinds of load: requests over connections that are kept, over
+ * new ones, and while thousands of others are held open: `deno task bench:load`.
+ *
+ * Needs `wrk` and `ab`, which Debian has as packages. Options: `--quick`, `--rounds N`, `--only NAME,NAME`, `--held N`
+ * (connections held open, default 9000), `--out FOLDER` for the numbers as JSON.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { findApacheBench, runApacheBench } from "./harness/apache_bench.ts";
+import { requireConnections } from "./harness/file_limit.ts";
+import { HeldConnections } from "./harness/held_connections.ts";
+import { describeMachine, writeReport } from "./harness/report.ts";
+import { denoCommand, pythonCommand } from "./harness/runtimes.ts";
+import {
+  choosePeers,
+  type LoadResult,
+  ServerComparison,
+  type ServerPeer,
+} from "./harness/server_comparison.ts";
+import { findWrk, runWrk } from "./harness/wrk.ts";
+
+const PEERS: readonly ServerPeer[] = [
+  {
+    name: "gevent_deno",
+    title: "@gevent/deno HttpServer",
+    command: denoCommand("gevent_deno_http.ts"),
+  },
+  {
+    name: "gevent_deno_guarded",
+    title: "@gevent/deno HttpServer, guarded",
+    command: denoCommand("gevent_deno_guarded_http.ts"),
+  },
+  { name: "deno_serve", title: "Deno.serve", command: denoCommand("deno_serve_http.ts") },
+  { name: "node_http", title: "Deno, node:http", command: denoCommand("node_http.ts") },
+  {
+    name: "pywsgi",
+    title: "Python, gevent pywsgi",
+    command: pythonCommand("pywsgi_http.py"),
+  },
+];
+
+const { values: options } = parseArgs({
+  args: Deno.args,
+  options: {
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string" },
+    held: { type: "string" },
+    out: { type: "string" },
+  },
+});
+
+const missing = await findWrk() ?? await findApacheBench();
+if (missing !== undefined) {
+  console.log(`skipped: ${missing}`);
+  Deno.exit();
+}
+const held = Number(options.held ?? (options.quick ? 500 : 9000));
+await requireConnections(held);
+const seconds = options.quick ? 2 : 10;
+const requests = options.quick ? 1000 : 10_000;
+
+const LOADS: Record<string, (port: number) => Promise<LoadResult>> = {
+  "64 connections that are kept (wrk -t1 -c64)": (port) =>
+    runWrk(port, { connections: 64, seconds }),
+  [`a connection for each request (ab -n ${requests} -c 100)`]: (port) =>
+    runApacheBench(port, { requests, concurrency: 100 }),
+  [`64 connections beside ${held} that are open and idle`]: async (port) => {
+    using others = await HeldConnections.open(port, held);
+    const result = await runWrk(port, { connections: 64, seconds });
+    const open = await others.countOpen();
+    if (open < held) throw new Error(`${held - open} of ${held} idle connections were lost`);
+    return result;
+  },
+};
+
+const names = options.only?.split(",") ?? PEERS.map(({ name }) => name);
+const report = [];
+for (const [title, load] of Object.entries(LOADS)) {
+  const comparison = await ServerComparison.run(choosePeers(PEERS, names), {
+    unit: "req",
+    progress: (text) => console.error(text),
+    references: ["deno_serve", "node_http"],
+    rounds: Number(options.rounds ?? (options.quick ? 1 : 3)),
+    load,
+  });
+  console.log(`\nHello World over HTTP, ${title}\n\n${comparison.table()}`);
+  for (const line of comparison.skipped()) console.log(line);
+  report.push({ title, servers: comparison });
+}
+const folder = await writeReport(options.out, {
+  "load.json": JSON.stringify({ machine: describeMachine(), report }, null, 2),
+});
+console.log(`\nNumbers are in ${folder}`);

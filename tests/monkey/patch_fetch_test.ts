@@ -1,0 +1,189 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { sleep } from "../../core/sleep.ts";
+import { spawn } from "../../core/spawn.ts";
+import { patchFetch } from "../../monkey/patch_fetch.ts";
+import { eventually, ioTest } from "../helpers/io_test.ts";
+import { assertKillable, assertLimited, untilIn } from "../helpers/killed.ts";
+import { text, write } from "../helpers/sockets.ts";
+
+/** A server that notes which requests their clients have given up. */
+class Server implements AsyncDisposable {
+  readonly arrived: string[] = [];
+  readonly gone: string[] = [];
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #serving: Promise<void>;
+  readonly #connections = new Set<Promise<void>>();
+
+  constructor() {
+    this.#serving = this.#serve();
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.#listener.addr.port}${path}`;
+  }
+
+  async #serve(): Promise<void> {
+    for await (const conn of this.#listener) this.#connections.add(this.#answer(conn));
+  }
+
+  async #answer(conn: Deno.Conn): Promise<void> {
+    using _closed = conn;
+    let request = "";
+    const buffer = new Uint8Array(65536);
+    const receive = async (): Promise<boolean> => {
+      const count = await conn.read(buffer).catch(() => null);
+      request += text(buffer.subarray(0, count ?? 0));
+      return count !== null;
+    };
+    while (!request.includes("\r\n\r\n")) if (!await receive()) return;
+    const path = request.split(" ")[1]!;
+    this.arrived.push(path);
+    if (path === "/body" || path === "/silence") {
+      if (path === "/body") {
+        const type = "application/x-www-form-urlencoded";
+        await write(
+          conn,
+          `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\ncontent-length: 9\r\n\r\na=1`,
+        );
+      }
+      while (await receive());
+      this.gone.push(path);
+      return;
+    }
+    const length = Number(/content-length: (\d+)/.exec(request)?.[1] ?? 0);
+    const body = (): string => request.slice(request.indexOf("\r\n\r\n") + 4);
+    while (body().length < length) await receive();
+    const [type, content] = path === "/json"
+      ? ["application/json", `{"hello":"world"}`]
+      : path === "/form"
+      ? ["application/x-www-form-urlencoded", "a=1"]
+      : ["text/plain", body()];
+    const head = `content-type: ${type}\r\ncontent-length: ${content.length}\r\nconnection: close`;
+    await write(conn, `HTTP/1.1 200 OK\r\n${head}\r\n\r\n${content}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#serving;
+    await Promise.all(this.#connections);
+  }
+}
+
+ioTest("fetch() ends the request on the wire when it is killed before the answer", async () => {
+  using _patch = patchFetch();
+  await using server = new Server();
+  await assertKillable(
+    "fetch",
+    () => fetch(server.url("/silence")),
+    () => server.arrived.length > 0,
+  );
+  await eventually(() => server.gone.includes("/silence"));
+});
+
+ioTest("fetch() is limited in time", async () => {
+  using _patch = patchFetch();
+  await using server = new Server();
+  await assertLimited(() => fetch(server.url("/silence")));
+  await eventually(() => server.gone.length === server.arrived.length);
+});
+
+for (const method of ["arrayBuffer", "blob", "bytes", "formData", "json", "text"] as const) {
+  ioTest(`Response.${method}() ends the request on the wire when it is killed`, async () => {
+    using _patch = patchFetch();
+    await using server = new Server();
+    await assertKillable(`Response.${method}`, async () => {
+      const response = await fetch(server.url("/body"));
+      await response[method]();
+    });
+    await eventually(() => server.gone.includes("/body"));
+  });
+}
+
+ioTest("fetch() gives what it always did in a greenlet", async () => {
+  using _patch = patchFetch();
+  await using server = new Server();
+  await spawn(async () => {
+    const response = await fetch(server.url("/json"));
+    assertInstanceOf(response, Response);
+    assertEquals([response.status, await response.json()], [200, { hello: "world" }]);
+    const body = "text".repeat(1000);
+    assertEquals(await (await fetch(server.url("/echo"), { method: "POST", body })).text(), body);
+    const request = new Request(server.url("/echo"), { method: "POST", body });
+    assertEquals((await (await fetch(request)).bytes()).length, body.length);
+    assertEquals(Object.fromEntries(await (await fetch(server.url("/form"))).formData()), {
+      a: "1",
+    });
+    await assertRejects(() => fetch("http://127.0.0.1:1/"), TypeError);
+    await assertRejects(() => fetch("nonsense"), TypeError);
+    const used = await fetch(server.url("/json"));
+    await used.text();
+    await assertRejects(() => used.text(), TypeError);
+  }).get();
+});
+
+ioTest("fetch() heeds the signals of its caller in a greenlet", async () => {
+  using _patch = patchFetch();
+  await using server = new Server();
+  const reason = new Error("no more");
+  for (const inRequest of [true, false]) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const g = spawn(() =>
+      assertRejects(() =>
+        inRequest
+          ? fetch(new Request(server.url("/silence"), { signal }))
+          : fetch(server.url("/silence"), { signal })
+      )
+    );
+    await untilIn(g, "fetch");
+    controller.abort(reason);
+    assertStrictEquals(await g.get(), reason);
+  }
+});
+
+ioTest("Response.clone() lets the other go on when one is killed", async () => {
+  using _patch = patchFetch();
+  await using server = new Server();
+  const response = await spawn(() => fetch(server.url("/body"))).get();
+  const copy = response.clone();
+  await assertKillable("Response.text", () => response.text());
+  assertEquals(server.gone, []);
+  await assertKillable("Response.text", () => copy.text());
+  await eventually(() => server.gone.includes("/body"));
+});
+
+ioTest(
+  "A request that serves others is not ended with the greenlet that it was begun in",
+  async () => {
+    using _patch = patchFetch();
+    await using server = new Server();
+    /** As batching loaders do it: what is asked for in one turn is asked for together. */
+    let batch: Promise<unknown> | undefined;
+    const load = (): Promise<unknown> =>
+      batch ??= new Promise((resolve, reject) => {
+        queueMicrotask(() => {
+          fetch(server.url("/json")).then((response) => response.json()).then(resolve, reject);
+        });
+      });
+    const first = spawn(load);
+    const second = spawn(async () => void assertEquals(await load(), { hello: "world" }));
+    await sleep();
+    first.throw();
+    await second.get();
+    await first.join();
+  },
+);
+
+Deno.test("patchFetch() leaves names and lengths of the functions", () => {
+  const before = [fetch, Response.prototype.text, Request.prototype.json] as const;
+  using _patch = patchFetch();
+  const after = [fetch, Response.prototype.text, Request.prototype.json];
+  assertEquals(after.map((fn) => [fn.name, fn.length]), before.map((fn) => [fn.name, fn.length]));
+  assert(after.every((fn, at) => fn !== before[at]));
+});

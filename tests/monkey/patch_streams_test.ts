@@ -1,0 +1,188 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { sleep } from "../../core/sleep.ts";
+import { spawn } from "../../core/spawn.ts";
+import { patchStreams } from "../../monkey/patch_streams.ts";
+import { ioTest } from "../helpers/io_test.ts";
+import { assertKillable, assertLimited } from "../helpers/killed.ts";
+
+/** A stream that brings what it is given, when it is given it. */
+class Source<T> {
+  controller!: ReadableStreamDefaultController<T>;
+  cancelled: unknown = "not cancelled";
+  readonly stream = new ReadableStream<T>({
+    start: (controller) => void (this.controller = controller),
+    cancel: (reason) => void (this.cancelled = reason),
+  });
+}
+
+const READ = "ReadableStreamDefaultReader.read";
+
+ioTest("ReadableStreamDefaultReader.read() loses no chunk when it is killed", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  const reader = source.stream.getReader();
+  await assertKillable(READ, () => reader.read());
+  source.controller.enqueue("one");
+  source.controller.enqueue("two");
+  source.controller.close();
+  assertEquals(await spawn(() => reader.read()).get(), { done: false, value: "one" });
+  assertEquals(await reader.read(), { done: false, value: "two" });
+  assertEquals((await reader.read()).done, true);
+});
+
+ioTest("ReadableStreamDefaultReader.releaseLock() after a killed read loses no chunk", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  await assertKillable(READ, async () => {
+    const reader = source.stream.getReader();
+    try {
+      await reader.read();
+    } finally {
+      reader.releaseLock();
+    }
+  });
+  source.controller.enqueue("one");
+  assertEquals((await source.stream.getReader().read()).value, "one");
+});
+
+ioTest("Another reader gets the chunk that came for a killed read", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  const reader = source.stream.getReader();
+  await assertKillable(READ, () => reader.read());
+  source.controller.enqueue("one");
+  source.controller.enqueue("two");
+  await sleep(1);
+  reader.releaseLock();
+  const values: string[] = [];
+  source.controller.close();
+  for await (const value of source.stream) values.push(value);
+  assertEquals(values, ["one", "two"]);
+});
+
+ioTest("ReadableStreamBYOBReader.read() loses no byte when it is killed", async () => {
+  using _patch = patchStreams();
+  let controller!: ReadableByteStreamController;
+  const stream = new ReadableStream({ type: "bytes", start: (given) => void (controller = given) });
+  const reader = stream.getReader({ mode: "byob" });
+  await assertKillable(READ, () => reader.read(new Uint8Array(10)));
+  controller.enqueue(Uint8Array.of(1, 2, 3, 4, 5));
+  await sleep(1);
+  const got: number[][] = [];
+  for (const size of [2, 2, 4]) {
+    const view = new Uint8Array(size);
+    const { value } = await spawn(() => reader.read(view)).get();
+    got.push([...value!]);
+    assertEquals([view.byteLength, value!.buffer.byteLength], [0, size]);
+  }
+  assertEquals(got, [[1, 2], [3, 4], [5]]);
+  controller.enqueue(Uint8Array.of(6));
+  assertEquals([...(await reader.read(new Uint8Array(3))).value!], [6]);
+});
+
+ioTest("A loop over a stream cancels it at once when it is killed", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  source.controller.enqueue("one");
+  const seen: string[] = [];
+  await assertKillable(READ, async () => {
+    for await (const value of source.stream) seen.push(value);
+  });
+  assertEquals([seen, source.stream.locked], [["one"], false]);
+  assert(source.cancelled !== "not cancelled");
+});
+
+ioTest("A loop over a stream loses nothing when it is killed and must not cancel it", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  await assertKillable(READ, async () => {
+    for await (const _ of source.stream.values({ preventCancel: true }));
+  });
+  assertEquals([source.stream.locked, source.cancelled], [false, "not cancelled"]);
+  source.controller.enqueue("one");
+  assertEquals((await source.stream.getReader().read()).value, "one");
+});
+
+ioTest("A loop over a stream behaves as ever in a greenlet", async () => {
+  using _patch = patchStreams();
+  await spawn(async () => {
+    const whole = ReadableStream.from(["a", "b"]);
+    assertEquals(await Array.fromAsync(whole), ["a", "b"]);
+    assertEquals(whole.locked, false);
+    const left = new Source<string>();
+    left.controller.enqueue("a");
+    for await (const _ of left.stream) break;
+    assertEquals([left.stream.locked, left.cancelled], [false, undefined]);
+    const error = new RangeError("broken");
+    const broken = new Source<string>();
+    broken.controller.error(error);
+    assertStrictEquals(
+      await assertRejects(async () => {
+        for await (const _ of broken.stream);
+      }),
+      error,
+    );
+    assertEquals(broken.stream.locked, false);
+    const iterator = new Source<string>().stream.values();
+    assertEquals(await iterator.return!("end"), { done: true, value: "end" });
+    assertEquals(await iterator.next(), { done: true, value: undefined });
+  }).get();
+});
+
+ioTest("A loop over a transformed stream can be killed", async () => {
+  using _patch = patchStreams();
+  const source = new Source<Uint8Array<ArrayBuffer>>();
+  await assertKillable(READ, async () => {
+    for await (const _ of source.stream.pipeThrough(new TextDecoderStream()));
+  });
+  await sleep(1);
+  assert(source.cancelled !== "not cancelled");
+});
+
+ioTest("ReadableStream.pipeTo() is ended when it is killed", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  let aborted = false;
+  const target = new WritableStream({ abort: () => void (aborted = true) });
+  await assertKillable("ReadableStream.pipeTo", () => source.stream.pipeTo(target));
+  await sleep(1);
+  assertEquals([aborted, source.stream.locked, target.locked], [true, false, false]);
+  assert(source.cancelled !== "not cancelled");
+});
+
+ioTest("WritableStreamDefaultWriter.write() and ready can be killed", async () => {
+  using _patch = patchStreams();
+  const stuck = new WritableStream({ write: () => new Promise(() => {}) });
+  const writer = stuck.getWriter();
+  await assertKillable("WritableStreamDefaultWriter.write", () => writer.write("one"));
+  await assertKillable("WritableStreamDefaultWriter.ready", () => writer.ready);
+  await assertLimited(() => writer.closed);
+  await assertLimited(() => writer.close());
+});
+
+ioTest("Streams can be limited in time", async () => {
+  using _patch = patchStreams();
+  const reader = new Source().stream.getReader();
+  await assertLimited(() => reader.read());
+  await assertLimited(() => reader.closed);
+  await assertLimited(async () => {
+    for await (const _ of new Source().stream);
+  });
+});
+
+Deno.test("patchStreams() changes nothing outside greenlets", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  const iterator = source.stream.values();
+  assertEquals(
+    Object.getPrototypeOf(iterator),
+    Object.getPrototypeOf(ReadableStream.from([]).values()),
+  );
+  source.controller.enqueue("a");
+  assertEquals(await iterator.next(), { done: false, value: "a" });
+  const other = new Source<string>();
+  const reader = other.stream.getReader();
+  const reading = reader.read();
+  reader.releaseLock();
+  await assertRejects(() => reading, TypeError);
+});

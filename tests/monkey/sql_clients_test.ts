@@ -1,0 +1,326 @@
+/** Clients of SQL databases from npm, unchanged, against servers of our own. */
+
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import mysql from "mysql2/promise";
+import pg from "pg";
+import postgres from "postgres";
+import { GreenletExit } from "../../core/errors.ts";
+import { local } from "../../core/local.ts";
+import { Pool } from "../../core/pool.ts";
+import { sleep } from "../../core/sleep.ts";
+import { spawn } from "../../core/spawn.ts";
+import { withTimeout } from "../../core/timeout.ts";
+import { greenMysql2 } from "../../monkey/green_mysql2.ts";
+import { greenPg } from "../../monkey/green_pg.ts";
+import { greenPostgres } from "../../monkey/green_postgres.ts";
+import type { ChildServer } from "../helpers/child_server.ts";
+import { ioTest } from "../helpers/io_test.ts";
+import { seededRandom } from "../helpers/random.ts";
+import { collectUnhandled } from "../helpers/reports.ts";
+import { noMariadb, noPostgres, startMariadb, startPostgres } from "../helpers/sql_servers.ts";
+
+/** How many connections the clients' own pools have. */
+const SIZE = 5;
+
+/** What the tests do with a client; everything through its green object. */
+interface Client {
+  /** Returns the number that the server was given. */
+  echo(value: number): Promise<number>;
+  /** Has the server do nothing for a while. */
+  sleep(seconds: number): Promise<unknown>;
+  /** Runs the body in a transaction that adds `amount` to a table, unless it fails. */
+  add(amount: number, body: () => Promise<void>): Promise<void>;
+  /** The sum of what was added. */
+  sum(): Promise<number>;
+  /** How many connections the client has, and how many of them are free; what it does not tell is `NaN`. */
+  connections(): [total: number, idle: number];
+  /** What the server is doing for others: statements, and open transactions. */
+  busy(): Promise<number>;
+  close(): Promise<void>;
+}
+
+function pgPool({ port }: ChildServer): Client {
+  const pool = new pg.Pool({ host: "127.0.0.1", port, user: "postgres", max: SIZE });
+  pool.on("error", () => {}); // idle connections that end with the server
+  const green = greenPg(pool);
+  return {
+    echo: async (value) => Number((await green.query("select $1::int as v", [value])).rows[0].v),
+    sleep: (seconds) => green.query("select pg_sleep($1)", [seconds]),
+    async add(amount, body) {
+      const client = await green.connect();
+      try {
+        await client.query("begin");
+        await client.query("insert into sums values ($1)", [amount]);
+        await body();
+        await client.query("commit");
+      } catch (error) {
+        await client.query("rollback");
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+    sum: async () =>
+      Number((await green.query("select coalesce(sum(n), 0) as v from sums")).rows[0].v),
+    connections: () => [pool.totalCount, pool.idleCount],
+    busy: async () => Number((await pool.query(PG_BUSY)).rows[0].v),
+    close: () => pool.end(),
+  };
+}
+
+function postgresJs({ port }: ChildServer): Client {
+  const sql = postgres({
+    host: "127.0.0.1",
+    port,
+    user: "postgres",
+    max: SIZE,
+    onnotice: () => {},
+  });
+  const green = greenPostgres(sql);
+  return {
+    echo: async (value) => Number((await green`select ${value}::int as v`)[0]!["v"]),
+    sleep: async (seconds) => await green`select pg_sleep(${seconds})`,
+    async add(amount, body) {
+      await green.begin(async (tx) => {
+        await tx`insert into sums values (${amount})`;
+        await body();
+      });
+    },
+    sum: async () => Number((await green`select coalesce(sum(n), 0) as v from sums`)[0]!["v"]),
+    connections: () => [NaN, NaN],
+    busy: async () => Number((await sql.unsafe(PG_BUSY))[0]!["v"]),
+    close: () => sql.end(),
+  };
+}
+
+const PG_BUSY = `select count(*) as v from pg_stat_activity
+  where state <> 'idle' and backend_type = 'client backend' and pid <> pg_backend_pid()`;
+
+function mysqlPool({ port }: ChildServer): Client {
+  const pool = mysql.createPool({
+    host: "127.0.0.1",
+    port,
+    user: "root",
+    database: "test",
+    connectionLimit: SIZE,
+  });
+  const green = greenMysql2(pool);
+  const rows = async (sql: string, values: unknown[] = []): Promise<Record<string, unknown>> =>
+    (await green.query(sql, values) as unknown as [Record<string, unknown>[]])[0][0]!;
+  // deno-lint-ignore no-explicit-any -- the pool behind it has no types
+  const core = (pool as any).pool;
+  return {
+    echo: async (value) => Number((await rows("select ? as v", [value]))["v"]),
+    sleep: (seconds) => green.query("select sleep(?)", [seconds]),
+    async add(amount, body) {
+      const connection = await green.getConnection();
+      try {
+        await connection.query("start transaction");
+        await connection.query("insert into sums values (?)", [amount]);
+        await body();
+        await connection.query("commit");
+      } catch (error) {
+        await connection.query("rollback");
+        throw error;
+      } finally {
+        connection.release();
+      }
+    },
+    sum: async () => Number((await rows("select coalesce(sum(n), 0) as v from sums"))["v"]),
+    connections: () => [core._allConnections.length, core._freeConnections.length],
+    busy: async () => {
+      const sql = "select count(*) as v from information_schema.processlist " +
+        "where command = 'Query' and id <> connection_id()";
+      return Number((await pool.query(sql) as unknown as [{ v: number }[]])[0][0]!.v);
+    },
+    close: () => pool.end(),
+  };
+}
+
+interface Kind {
+  readonly missing: string | undefined;
+  start(): Promise<ChildServer>;
+  open(server: ChildServer): Client;
+}
+
+const KINDS: Record<string, Kind> = {
+  "a pool of pg": { missing: noPostgres, start: startPostgres, open: pgPool },
+  "postgres": { missing: noPostgres, start: startPostgres, open: postgresJs },
+  "a pool of mysql2": { missing: noMariadb, start: startMariadb, open: mysqlPool },
+};
+
+async function prepare(server: ChildServer, missing: boolean): Promise<void> {
+  if (missing) return;
+  const { port } = server;
+  const sql = postgres({ host: "127.0.0.1", port, user: "postgres", max: 1 });
+  await sql`create table sums (n int)`;
+  await sql.end();
+}
+
+async function prepareMariadb({ port }: ChildServer): Promise<void> {
+  const connection = await mysql.createConnection({ host: "127.0.0.1", port, user: "root" });
+  await connection.query("create database if not exists test");
+  await connection.query("create table test.sums (n int) engine = innodb");
+  await connection.end();
+}
+
+/** Waits until the server does nothing for anybody, and the pool has all its connections back. */
+async function assertRestored(client: Client): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    const [total, idle] = client.connections();
+    if (await client.busy() === 0 && (Number.isNaN(total) || total === idle)) break;
+    await sleep(10);
+  }
+  assertEquals(await client.busy(), 0, "The server still works for somebody");
+  const [total, idle] = client.connections();
+  assertEquals(idle, total, "Connections are missing in the pool");
+  if (!Number.isNaN(total)) assert(total <= SIZE);
+}
+
+for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
+  const title = (what: string): string =>
+    missing === undefined ? `${name} ${what}` : `${name} ${what} (${missing})`;
+
+  ioTest(
+    title("made green works for greenlets that are killed and timed out at random"),
+    async () => {
+      using unhandled = collectUnhandled();
+      await using server = await start();
+      if (name.includes("mysql2")) await prepareMariadb(server);
+      else await prepare(server, false);
+      const client = open(server);
+      try {
+        const random = seededRandom(7);
+        const mine = local<{ id: number }>();
+        let wrong = 0;
+        let committed = 0;
+        const work = async (id: number): Promise<void> => {
+          mine.id = id;
+          for (let i = 0; i < 10; i++) {
+            const value = id * 100 + i;
+            const kind = random(4);
+            if (kind === 0) {
+              const slow = withTimeout(1 + random(20), () => client.sleep(60), {
+                timeoutValue: "too late",
+              });
+              if (await slow !== "too late") wrong++;
+            } else if (kind === 1) {
+              // Without asking for a second connection: all could have one and wait for another.
+              await client.add(1, () => sleep(random(3)));
+              committed++;
+            } else if (await client.echo(value) !== value) wrong++;
+            if (mine.id !== id) wrong++;
+          }
+        };
+        const pool = new Pool(10);
+        const greenlets = [];
+        for (let id = 0; id < 100; id++) {
+          const g = await pool.spawn(work, id);
+          greenlets.push(g);
+          if (random(3) === 0) {
+            spawn(async () => {
+              await sleep(random(60));
+              await g.kill();
+            });
+          }
+        }
+        await pool.join();
+        for (const g of greenlets) {
+          if (!(g.value instanceof GreenletExit)) assert(g.successful, String(g.exception));
+        }
+        assertEquals(wrong, 0);
+        await assertRestored(client);
+        // A kill between the server's commit and its answer leaves that open.
+        const sum = await client.sum();
+        assert(sum >= committed && sum <= committed + 100, `${sum} for ${committed} transactions`);
+        const values = Array.from({ length: 50 }, (_, i) => i);
+        assertEquals(await new Pool(10).map((value) => client.echo(value), values), values);
+        await sleep(20);
+        assertEquals(unhandled.list, []);
+      } finally {
+        await client.close();
+      }
+    },
+    { ignore: missing !== undefined },
+  );
+
+  ioTest(title("made green ends statements at the server, at once"), async () => {
+    await using server = await start();
+    if (name.includes("mysql2")) await prepareMariadb(server);
+    else await prepare(server, false);
+    const client = open(server);
+    try {
+      const sleepers = Array.from({ length: SIZE }, () => spawn(() => client.sleep(300)));
+      while (await client.busy().then((busy) => busy < SIZE - 1)) {
+        await sleep(5);
+        if (sleepers.length < 1) break;
+        if (client.connections()[0] >= SIZE || name === "postgres") break;
+      }
+      await sleep(100);
+      for (const g of sleepers) await g.kill();
+      for (const g of sleepers) assertInstanceOf(g.value, GreenletExit);
+      // They would be busy for five minutes.
+      assertEquals(await client.echo(1), 1);
+      await assertRestored(client);
+    } finally {
+      await client.close();
+    }
+  }, { ignore: missing !== undefined });
+
+  ioTest(title("made green rolls back the transaction of a greenlet that is killed"), async () => {
+    await using server = await start();
+    if (name.includes("mysql2")) await prepareMariadb(server);
+    else await prepare(server, false);
+    const client = open(server);
+    try {
+      const g = spawn(() => client.add(1, () => sleep(60_000)));
+      const h = spawn(() => client.add(2, async () => void await client.sleep(60)));
+      await sleep(100);
+      await g.kill();
+      await h.kill();
+      await client.add(4, async () => {});
+      assertEquals(await client.sum(), 4);
+      await assertRestored(client);
+    } finally {
+      await client.close();
+    }
+  }, { ignore: missing !== undefined });
+}
+
+ioTest(
+  `a Client of pg made green takes a query out of the line when the wait for it ends${
+    noPostgres === undefined ? "" : ` (${noPostgres})`
+  }`,
+  async () => {
+    await using server = await startPostgres();
+    const { port } = server;
+    const raw = new pg.Client({ host: "127.0.0.1", port, user: "postgres" });
+    const client = greenPg(raw);
+    await client.connect();
+    try {
+      const first = spawn(() => client.query("select pg_sleep(0.2), 1 as v"));
+      const second = spawn(() => client.query("create table should_not_be (n int)"));
+      const third = spawn(() => client.query("select 3 as v"));
+      await sleep(20);
+      await second.kill();
+      assertEquals((await first.get()).rows[0].v, 1);
+      assertEquals((await third.get()).rows[0].v, 3);
+      const { rows } = await client.query("select to_regclass('should_not_be') as v");
+      assertEquals(rows[0].v, null);
+      const active = spawn(() => client.query("select pg_sleep(300)"));
+      await sleep(50);
+      await active.kill();
+      assertEquals((await client.query("select 4 as v")).rows[0].v, 4);
+    } finally {
+      await raw.end();
+    }
+  },
+  { ignore: noPostgres !== undefined },
+);
+
+Deno.test("greenPg(), greenPostgres() and greenMysql2() refuse what they do not know", () => {
+  for (const adapt of [greenPg, greenPostgres, greenMysql2]) {
+    assertThrows(() => adapt({ query: 1 }), TypeError, "{ query: 1 }");
+    assertThrows(() => adapt(null as never), TypeError, "null");
+  }
+});
