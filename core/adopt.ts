@@ -29,10 +29,14 @@ import {
 import { dispose, handOver } from "./until.ts";
 import type { Waiter } from "./waiter.ts";
 
-/** What an adopted wait needs besides what it waits for. */
-export interface AdoptOptions<T> {
+/** What may be told that nobody waits for it any more. */
+export interface Abandonable {
   /** Ends the operation, as far as that can be done: called when the wait was given up. */
   abandon?(error: unknown): void;
+}
+
+/** What an adopted wait needs besides what it waits for. */
+export interface AdoptOptions<T> extends Abandonable {
   /** Gets a value that comes after that, to give it back; by default it is disposed of. */
   orphan?(value: T): unknown;
 }
@@ -64,34 +68,32 @@ export function adopt<T>(
   kind: AdoptedKind,
   options?: AdoptOptions<T>,
 ): Promise<T> {
-  const follow = (wait: AdoptedWait<T>, promise: PromiseLike<T>): void => {
-    promise.then((value) => {
-      if (!wait.resume(value)) handOver(value, options?.orphan ?? dispose);
-    }, (error) => void wait.fail(error));
-  };
   const outstanding = scope.offerInterrupt();
   if (outstanding === undefined) {
     const promise = begin();
-    const wait = new AdoptedWait<T>(scope, kind, options?.abandon);
-    follow(wait, promise);
+    const wait = new AdoptedWait<T>(scope, kind, options);
+    wait.follow(promise, options?.orphan);
     return wait.promise;
   }
-  const wait = new AdoptedWait<T>(scope, kind, options?.abandon);
-  wait.considerFirst(outstanding, () => follow(wait, begin()));
+  const wait = new AdoptedWait<T>(scope, kind, options);
+  wait.considerFirst(outstanding, () => wait.follow(begin(), options?.orphan));
   return wait.promise;
 }
 
-/** {@link adopt} for what is not begun by making a promise: `park` registers the wait, and returns what takes that back. */
-export function adoptParked<T>(
-  scope: Scope,
-  park: (wait: Waiter<T>) => () => void,
-  kind: AdoptedKind,
-): Promise<T> {
-  let undo: (() => void) | undefined;
-  const wait = new AdoptedWait<T>(scope, kind, () => undo?.());
+/** Something that waits can be registered with. */
+export interface ParkingLot<T> {
+  /** Registers a wait. */
+  park(wait: Waiter<T>): void;
+  /** Takes that back, as the wait was given up. */
+  abandon(): void;
+}
+
+/** {@link adopt} for what is not begun by making a promise. */
+export function adoptParked<T>(scope: Scope, lot: ParkingLot<T>, kind: AdoptedKind): Promise<T> {
+  const wait = new AdoptedWait<T>(scope, kind, lot);
   const outstanding = scope.offerInterrupt();
-  if (outstanding === undefined) undo = park(wait);
-  else wait.considerFirst(outstanding, () => undo = park(wait));
+  if (outstanding === undefined) lot.park(wait);
+  else wait.considerFirst(outstanding, () => lot.park(wait));
   return wait.promise;
 }
 
@@ -122,14 +124,14 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
   #offer: InterruptOffer | undefined;
   #go!: () => void;
   #begin: (() => void) | undefined;
-  readonly #abandon: ((error: unknown) => void) | undefined;
+  readonly #operation: Abandonable | undefined;
 
-  /** Begins a wait; `abandon` is called with the error when it is given up. */
-  constructor(scope: Scope, kind: AdoptedKind, abandon?: (error: unknown) => void) {
+  /** Begins a wait; the operation is told when it is given up. */
+  constructor(scope: Scope, kind: AdoptedKind, operation: Abandonable | undefined) {
     this.scope = scope;
     this.kind = kind;
     this.order = hub.nextOrder();
-    this.#abandon = abandon;
+    this.#operation = operation;
     this.promise = this.#arm();
     scope.join(this);
     if (hub.awaits !== null) hub.awaits.onWait(this.promise, this);
@@ -149,6 +151,13 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
   /** See {@link Waiter.fail}. */
   fail(error: unknown): boolean {
     return this.#settle(FAILED, error);
+  }
+
+  /** Ends when a promise does; `orphan` gets a value that comes too late. */
+  follow(promise: PromiseLike<T>, orphan: ((value: T) => unknown) | undefined): void {
+    promise.then((value) => {
+      if (!this.resume(value)) handOver(value, orphan ?? dispose);
+    }, (error) => void this.fail(error));
   }
 
   /** See {@link ScopeMember.consider}. */
@@ -224,7 +233,9 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     hub.noteInterrupt(error);
     const begun = this.#begin === undefined;
     this.#begin = undefined;
-    if (begun && this.#abandon !== undefined) hub.runCallback(this.#abandon, error);
+    if (begun && this.#operation?.abandon !== undefined) {
+      hub.runCallback(() => this.#operation!.abandon!(error));
+    }
   }
 }
 

@@ -47,7 +47,7 @@ export function main<T>(fn: () => T | PromiseLike<T>): Greenlet<T> {
       greenlet.throw(new GreenletExit(`Stopped by ${signal}`));
     },
   }));
-  const onDeadEnd = (event: Event): void => {
+  const onDeadEnd = (event: Pick<Event, "preventDefault">): void => {
     if (hub.timers.referenced > 0 || hub.queued > 0) return; // the process is being ended from outside
     event.preventDefault(); // or the runtime ends before the error is raised
     greenlet.throw(new LoopExit(describeBlocked()));

@@ -226,7 +226,7 @@ export class Exchange extends Greenlet<void> {
         pulse?.restart();
       }
       if (!begun && this.#status === 0) this.#respond(response, 0);
-      controller.close();
+      if (!gone) controller.close(); // the last piece may have had to wait for something while the client left
     } catch (error) {
       // The client sees a body that was cut off rather than one that looks complete.
       if (!gone) controller.error(CUT_OFF);

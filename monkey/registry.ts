@@ -9,7 +9,7 @@
  */
 
 import { requireOptions } from "../core/arguments.ts";
-import { forgetOriginal, original as originalOf, saveOriginal } from "../core/originals.ts";
+import { forgetOriginal, isStill, saveOriginal } from "../core/originals.ts";
 
 /**
  * What every patch function takes.
@@ -258,17 +258,17 @@ export class Patcher {
       this.warn(`Cannot patch ${name} as somebody has made it unchangeable`);
       return;
     }
-    saveOriginal(target, key, before);
+    saveOriginal(target, key, before, after);
     this.#note({
       surface: this.#surface,
       name,
       target,
       key,
       value: after.value,
-      original: () => originalOf(target as Record<PropertyKey, unknown>, key),
+      original: () => valueOf(target, key, before),
       undo: () => {
         forgetOriginal(target, key);
-        if (!isStill(after, Object.getOwnPropertyDescriptor(target, key))) {
+        if (!isStill(target, key, after)) {
           this.warn(
             `Cannot put ${name} back as somebody else has replaced it since it was patched`,
           );
@@ -284,8 +284,13 @@ export class Patcher {
   }
 }
 
-function isStill(after: PropertyDescriptor, now: PropertyDescriptor | undefined): boolean {
-  return now?.value === after.value && now?.get === after.get && now?.set === after.set;
+function valueOf(
+  target: object,
+  key: PropertyKey,
+  before: PropertyDescriptor | undefined,
+): unknown {
+  if (before === undefined) return Reflect.get(Object.getPrototypeOf(target), key, target);
+  return before.get === undefined ? before.value : before.get.call(target);
 }
 
 function prototypeOf(what: unknown): unknown {

@@ -5,7 +5,9 @@
  */
 
 import { original } from "../core/originals.ts";
+import { hub } from "../core/scheduler.ts";
 import type { WaitOptions } from "../core/suspend.ts";
+import type { Timer } from "../core/timer_heap.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { AllFailed, connectToFirst, type FailedAttempt, interleave } from "./_happy_eyeballs.ts";
 import { familyOf } from "./_ip.ts";
@@ -13,6 +15,9 @@ import { formatAddress } from "./address.ts";
 import type { Resolver } from "./resolver.ts";
 
 const CONNECT: WaitKind<Deno.TcpConn> = { name: "connect" };
+
+/** How long, in ms, an attempt that was given up may go on: connections that succeed at all mostly do so within it. */
+const GRACE = 200;
 
 /** How a connection is opened. */
 export interface OpenTcpOptions extends WaitOptions {
@@ -39,7 +44,7 @@ export async function openTcp(
     return await connectToFirst(
       addresses,
       {
-        open: (address, signal) => original(Deno, "connect")({ hostname: address, port, signal }),
+        open: (address, signal) => open(address, port, signal),
         discard: (late) => late.close(),
         delay: attemptDelay,
       },
@@ -48,6 +53,25 @@ export async function openTcp(
     );
   } catch (error) {
     throw error instanceof AllFailed ? describe(error.attempts, hostname, port) : error;
+  }
+}
+
+/**
+ * Connects to an address. Aborted in the moment in which it succeeds, the runtime loses the connection, and never closes
+ * it: so what is given up gets a little time to succeed first.
+ */
+async function open(hostname: string, port: number, signal: AbortSignal): Promise<Deno.TcpConn> {
+  const late = new AbortController();
+  let timer: Timer | undefined;
+  const onAbort = (): void => {
+    timer = hub.addTimer(GRACE, { fire: () => late.abort(signal.reason) }, 0, false);
+  };
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await original(Deno, "connect")({ hostname, port, signal: late.signal });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    if (timer !== undefined) hub.removeTimer(timer);
   }
 }
 

@@ -398,11 +398,13 @@ Deno.test("adoptingScope() gives none outside greenlets and in hub callbacks", a
 
 virtualTest("adoptParked() takes back what was parked when the wait is interrupted", async () => {
   const parked = new Set<unknown>();
-  const park = (): Promise<string> =>
-    adoptParked<string>(adoptingScope()!, (waiter) => {
-      parked.add(waiter);
-      return () => parked.delete(waiter);
+  const park = (): Promise<string> => {
+    let parking: unknown;
+    return adoptParked<string>(adoptingScope()!, {
+      park: (waiter) => void parked.add(parking = waiter),
+      abandon: () => void parked.delete(parking),
     }, { name: "test" });
+  };
   const killed = spawn(park);
   const resumed = spawn(park);
   await turns();

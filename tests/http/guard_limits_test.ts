@@ -152,7 +152,7 @@ ioTest(
     for (const options of [{}, TLS]) {
       const go = new Event();
       await using server = await guarded(
-        { idleTimeout: 1500, headerTimeout: 300 },
+        { idleTimeout: 700, headerTimeout: 300 },
         async (request) => {
           if (request.url.endsWith("/slow")) await go.wait();
           return "ok";
@@ -168,12 +168,15 @@ ioTest(
       };
       const slow = request("/slow");
       await request("/quick");
-      await sleep(500);
-      assertEquals(server.connections!.map(({ active }) => active), [1]);
+      await sleep(1000);
+      assertEquals(server.connections!.map(({ state, active }) => [state, active]), [[
+        "request",
+        1,
+      ]]);
       go.set();
       await slow;
       session.ping(() => {}); // which is no head of a request
-      await sleep(500);
+      await sleep(400);
       assertEquals(server.connections!.map(({ state }) => state), ["idle"]);
       await new Promise<void>((resolve) => session.on("close", resolve));
       await eventually(() => server.connections!.length === 0);
@@ -339,6 +342,15 @@ ioTest("maxConnections survives a flood", async () => {
     Array.from({ length: 300 }, () => RawClient.connect(server.address)),
   );
   await eventually(() => server.connections!.length === 10);
+  const known = new Set(
+    server.connections!.map(({ remoteAddr }) => (remoteAddr as Deno.NetAddr).port),
+  );
+  const refused = clients.filter(({ socket }) =>
+    !known.has((socket.localAddr as Deno.NetAddr).port)
+  );
+  const ends = await Promise.all(refused.map(endOf));
+  assert(ends.some((end) => end?.[0] === 503));
+  assert(ends.some((end) => end === undefined), "Everybody was given time to read");
   for (const client of clients) client.close();
   // Some may not even have been accepted before they were closed.
   await eventually(async () => {

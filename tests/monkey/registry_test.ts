@@ -144,10 +144,13 @@ Deno.test("original() gives the library what is not patched", () => {
   const things = makeThings();
   const { method, accessor } = things;
   assertStrictEquals(original(things, "method"), method);
-  const { patches } = patchThings(things);
+  const { patches } = patchThings(things, []);
   assertStrictEquals(original(things, "method"), method);
   assertStrictEquals(original(things, "accessor"), accessor);
   assertEquals(original(things, "inherited")!(), "inherited");
+  const over = (): string => "somebody else's";
+  things.accessor = over;
+  assertStrictEquals(original(things, "accessor"), over);
   patches.unpatch();
   const stub = Object.assign((a: number) => a, {});
   things.method = stub;

@@ -58,6 +58,8 @@ const random = seededRandom(seed);
 const collect = (globalThis as { gc?: () => void }).gc;
 if (collect === undefined) throw new Error("Run this with --v8-flags=--expose-gc");
 
+// With connections that are closed when nobody needs them, so that they can be told from those that are lost.
+const client = Deno.createHttpClient({ poolIdleTimeout: 500 });
 const SAMPLES = 10;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -122,15 +124,15 @@ const CONVERSATIONS: Record<string, (signal: AbortSignal) => Promise<void>> = {
   },
   async post(signal) {
     const text = makeText();
-    const response = await fetch(web.url, { method: "POST", body: text, signal });
+    const response = await fetch(web.url, { method: "POST", body: text, signal, client });
     expect(await response.text(), text);
   },
   async slow(signal) {
-    const response = await fetch(new URL("/slow", web.url), { signal });
+    const response = await fetch(new URL("/slow", web.url), { signal, client });
     expect(await response.text(), "slow");
   },
   async body(signal) {
-    const response = await fetch(new URL("/stream", web.url), { signal });
+    const response = await fetch(new URL("/stream", web.url), { signal, client });
     expect(await response.text(), Array.from({ length: 20 }, (_, i) => `${i}\n`).join(""));
   },
   async leave() {
@@ -185,7 +187,7 @@ async function converse(): Promise<void> {
   );
 }
 
-async function client(): Promise<void> {
+async function beClient(): Promise<void> {
   for (;;) await converse();
 }
 
@@ -217,7 +219,7 @@ async function run(): Promise<SoakReport> {
   const heap: number[] = [];
   for (let sample = 0; sample <= SAMPLES; sample++) {
     const clients = new Group();
-    for (let i = 0; i < Number(options.clients); i++) await clients.spawn(client);
+    for (let i = 0; i < Number(options.clients); i++) await clients.spawn(beClient);
     await sleep(seconds * 1000 / (SAMPLES + 1));
     await clients.kill();
     await eventually(() => getHub().stats.greenlets <= before.greenlets);
