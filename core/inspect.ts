@@ -167,8 +167,15 @@ export function stateOf(greenlet: Greenlet): string {
   return `waits for ${waits.join(", ") || "a promise from elsewhere"}`;
 }
 
+/** Where it awaits, from the outside in, while awaits are observed. */
+function awaitsOf(greenlet: Greenlet): string[] {
+  const scope = scopeOf(greenlet);
+  if (hub.awaits === null || scope === undefined) return [];
+  return hub.awaits.chain(scope);
+}
+
 function describe(greenlet: Greenlet): string[] {
-  const lines = [stateOf(greenlet)];
+  const lines = [stateOf(greenlet), ...awaitsOf(greenlet)];
   if (greenlet.spawnSite !== undefined) lines.push(`spawned at ${greenlet.spawnSite}`);
   const locals = localsOf(greenlet);
   for (const values of locals ?? []) {

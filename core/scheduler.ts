@@ -37,7 +37,7 @@ export interface AwaitObserver {
   onWait(promise: object, wait: object | undefined): void;
   /** Whether the function of a scope awaits such a wait, in the end. */
   reaches(scope: object, wait: object): boolean;
-  /** What the function of a scope awaits, from the outside in. */
+  /** What the function of a scope awaits, from the outside in: a line of text each. */
   chain(scope: object): string[];
 }
 

@@ -58,9 +58,9 @@ const SUSPEND: WaitKind<never> = { name: "suspend" };
  * ```ts
  * import { suspend } from "@gevent/deno";
  *
- * function once(target: EventTarget, type: string): Promise<globalThis.Event> {
+ * function once(target: EventTarget, type: string): Promise<Pick<globalThis.Event, "type">> {
  *   return suspend((waiter) => {
- *     const listener = (event: globalThis.Event) => waiter.resume(event);
+ *     const listener = (event: Pick<globalThis.Event, "type">) => waiter.resume(event);
  *     target.addEventListener(type, listener, { once: true });
  *     return () => target.removeEventListener(type, listener);
  *   });

@@ -8,6 +8,8 @@
  * through `Promise.all` and its like, through `new Promise` around a `then`, or by `return promise` without `await`, are
  * joined by further edges.
  *
+ * A little over 400 lines, as what is noted of a promise and what is read from that cannot be understood apart.
+ *
  * @module
  */
 
@@ -241,13 +243,13 @@ export class AwaitGraph {
     for (let depth = 0; promise !== undefined && depth < 100; depth++) {
       const made = Stamped.of(promise)?.awaiting;
       if (made === undefined || !this.#states.isPending(made.wrapper)) break;
-      lines.push(made.site ?? "an await");
+      if (made.site !== undefined) lines.push(`awaits at ${made.site}`);
       promise = made.awaited;
     }
     const sources = promise === undefined ? undefined : Stamped.of(promise)?.sources;
     if (sources !== undefined) {
       const open = sources.filter((source) => this.#states.isPending(source)).length;
-      lines.push(`${open} of ${sources.length} promises`);
+      lines.push(`awaits ${open} of ${sources.length} promises`);
     }
     return lines;
   }

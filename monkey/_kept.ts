@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AdoptedKind, adoptingScope, adoptParked } from "../core/adopt.ts";
+import { type AdoptedKind, adoptingScope, adoptParked, type ParkingLot } from "../core/adopt.ts";
 
 /** Whoever waits: a greenlet, or code outside, whose waits cannot be given up. */
 interface Taker<T> {
@@ -14,44 +14,80 @@ interface Taker<T> {
 }
 
 /** Those who wait, in order. */
-class Line<T extends { taker: Taker<never> }> {
-  readonly #waiting: T[] = [];
+class Line<T> {
+  #waiting: LineEntry<T>[] = [];
 
-  get first(): T | undefined {
+  get first(): LineEntry<T> | undefined {
     return this.#waiting[0];
   }
 
-  shift(): T | undefined {
+  add(entry: LineEntry<T>): void {
+    this.#waiting.push(entry);
+  }
+
+  shift(): LineEntry<T> | undefined {
     return this.#waiting.shift();
   }
 
-  /** Puts somebody in line and has `serve` called; a greenlet leaves when it is interrupted. */
-  join<V>(kind: AdoptedKind, entry: (taker: Taker<V>) => T, serve: () => void): Promise<V> {
+  remove(entry: LineEntry<T>): void {
+    const at = this.#waiting.indexOf(entry);
+    if (at !== -1) this.#waiting.splice(at, 1);
+  }
+}
+
+/** A place in a line. */
+abstract class LineEntry<T> implements ParkingLot<T> {
+  taker!: Taker<T>;
+  readonly #line: Line<T>;
+
+  constructor(line: Line<T>) {
+    this.#line = line;
+  }
+
+  park(taker: Taker<T>): void {
+    this.taker = taker;
+    this.#line.add(this);
+    this.serve();
+  }
+
+  abandon(): void {
+    this.#line.remove(this);
+  }
+
+  /** Takes the place, and waits; a greenlet leaves it when it is interrupted. */
+  wait(kind: AdoptedKind): Promise<T> {
     const scope = adoptingScope();
-    if (scope === undefined) {
-      return new Promise((resolve, reject) => {
-        this.#waiting.push(entry({
-          resume: (value) => (resolve(value), true),
-          fail: (error) => (reject(error), true),
-        }));
-        serve();
-      });
-    }
-    return adoptParked<V>(scope, (waiter) => {
-      const waiting = entry(waiter);
-      this.#waiting.push(waiting);
-      serve();
-      return () => {
-        const at = this.#waiting.indexOf(waiting);
-        if (at !== -1) this.#waiting.splice(at, 1);
-      };
-    }, kind);
+    if (scope !== undefined) return adoptParked(scope, this, kind);
+    return new Promise((resolve, reject) =>
+      this.park({
+        resume: (value) => (resolve(value), true),
+        fail: (error) => (reject(error), true),
+      })
+    );
+  }
+
+  /** Sees to it that those in the line get what is there. */
+  protected abstract serve(): void;
+}
+
+class ResultEntry<T> extends LineEntry<T> {
+  readonly begin: () => Promise<T>;
+  readonly #results: KeptResults<T>;
+
+  constructor(line: Line<T>, results: KeptResults<T>, begin: () => Promise<T>) {
+    super(line);
+    this.#results = results;
+    this.begin = begin;
+  }
+
+  protected override serve(): void {
+    this.#results.serve();
   }
 }
 
 /** Things that come one at a time, such as connections that are accepted. At most one operation is under way. */
 export class KeptResults<T> {
-  readonly #line = new Line<{ taker: Taker<T>; begin: () => Promise<T> }>();
+  readonly #line = new Line<T>();
   readonly #kept: T[] = [];
   #operating = false;
 
@@ -62,7 +98,7 @@ export class KeptResults<T> {
 
   /** Waits for the next one; `begin` is called if an operation has to be begun for that. */
   take(begin: () => Promise<T>, kind: AdoptedKind): Promise<T> {
-    return this.#line.join<T>(kind, (taker) => ({ taker, begin }), () => this.#serve());
+    return new ResultEntry(this.#line, this, begin).wait(kind);
   }
 
   /** Puts something back that was taken, before all others. */
@@ -75,12 +111,12 @@ export class KeptResults<T> {
     return this.#kept.splice(0);
   }
 
-  #serve(): void {
+  /** Gives what is there to whoever is first, and begins an operation if more is wanted. */
+  serve(): void {
     for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
-      if (this.#kept.length === 0) return this.#begin(first.begin);
+      if (this.#kept.length === 0) return this.#begin((first as ResultEntry<T>).begin);
       this.#line.shift();
-      if (!first.taker.resume(this.#kept[0]!)) continue;
-      this.#kept.shift();
+      if (first.taker.resume(this.#kept[0]!)) this.#kept.shift();
     }
   }
 
@@ -90,12 +126,12 @@ export class KeptResults<T> {
     begin().then((result) => {
       this.#operating = false;
       this.#kept.push(result);
-      this.#serve();
+      this.serve();
     }, (error) => {
       this.#operating = false;
       // With nobody there it is dropped: the next operation fails by itself, if there is still a reason to.
       this.#line.shift()?.taker.fail(error);
-      this.#serve();
+      this.serve();
     });
   }
 }
@@ -105,6 +141,21 @@ const EMPTY = new Uint8Array(0);
 /** A buffer of this size is kept for the next read; larger ones go with theirs. */
 const KEPT_BUFFER = 65536;
 
+class ReadEntry extends LineEntry<number | null> {
+  readonly target: Uint8Array;
+  readonly #reads: KeptReads;
+
+  constructor(line: Line<number | null>, reads: KeptReads, target: Uint8Array) {
+    super(line);
+    this.#reads = reads;
+    this.target = target;
+  }
+
+  protected override serve(): void {
+    this.#reads.serve();
+  }
+}
+
 /**
  * Bytes. They are read into a buffer of our own: an operation that goes on writes into its buffer long after a killed
  * caller has put that to other use.
@@ -112,7 +163,7 @@ const KEPT_BUFFER = 65536;
 export class KeptReads {
   readonly #read: (buffer: Uint8Array) => Promise<number | null>;
   readonly #largest: number;
-  readonly #line = new Line<{ taker: Taker<number | null>; target: Uint8Array }>();
+  readonly #line = new Line<number | null>();
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
@@ -138,17 +189,17 @@ export class KeptReads {
 
   /** Waits for bytes, and says how many were put into `target`, `null` at the end. */
   read(target: Uint8Array, kind: AdoptedKind): Promise<number | null> {
-    return this.#line.join<number | null>(
-      kind,
-      (taker) => ({ taker, target }),
-      () => this.#serve(),
-    );
+    return new ReadEntry(this.#line, this, target).wait(kind);
   }
 
   /** Takes kept bytes; says how many. */
   take(target: Uint8Array): number {
     const count = Math.min(target.length, this.kept);
-    target.set(this.#buffer.subarray(this.#start, this.#start + count));
+    target.set(
+      count === this.#buffer.length
+        ? this.#buffer
+        : this.#buffer.subarray(this.#start, this.#start + count),
+    );
     this.#start += count;
     return count;
   }
@@ -164,9 +215,10 @@ export class KeptReads {
     this.#ended = false;
   }
 
-  #serve(): void {
+  /** Gives what is there to whoever is first, and begins to read if more is wanted. */
+  serve(): void {
     for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
-      const { taker, target } = first;
+      const { taker, target } = first as ReadEntry;
       if (this.kept > 0 || target.length === 0) {
         this.#line.shift();
         taker.resume(this.take(target));
@@ -181,22 +233,26 @@ export class KeptReads {
     }
   }
 
-  async #begin(size: number): Promise<void> {
+  #begin(size: number): Promise<void> {
     if (this.#buffer.length < size || this.#buffer.length > KEPT_BUFFER) {
       this.#buffer = new Uint8Array(size);
     }
     this.#start = this.#end = 0;
-    let failure: { readonly error: unknown } | undefined;
-    try {
-      const count = await this.#read(this.#buffer.subarray(0, size));
-      if (count === null) this.#ended = true;
-      else this.#end = count;
-    } catch (error) {
-      failure = { error };
-    }
-    this.#operation = undefined;
-    // With nobody there an error is dropped: the next read fails by itself, if there is still a reason to.
-    if (failure !== undefined) this.#line.shift()?.taker.fail(failure.error);
-    this.#serve();
+    const buffer = this.#buffer.length === size ? this.#buffer : this.#buffer.subarray(0, size);
+    return this.#read(buffer).then(this.#onRead, this.#onError);
   }
+
+  #onRead = (count: number | null): void => {
+    this.#operation = undefined;
+    if (count === null) this.#ended = true;
+    else this.#end = count;
+    this.serve();
+  };
+
+  #onError = (error: unknown): void => {
+    this.#operation = undefined;
+    // With nobody there it is dropped: the next read fails by itself, if there is still a reason to.
+    this.#line.shift()?.taker.fail(error);
+    this.serve();
+  };
 }

@@ -82,6 +82,8 @@ class BlockingCalls<Client extends object> {
   #telling = false;
   #other: Promise<Client> | undefined;
   #idle: Timer | undefined;
+  /** What is being given back over the other connection. */
+  readonly #returns = new Set<Promise<void>>();
 
   constructor(driver: RedisDriver<Client>, client: Client) {
     this.#driver = driver;
@@ -122,21 +124,24 @@ class BlockingCalls<Client extends object> {
   }
 
   /** Puts what a command has taken back to where it was. */
-  async giveBack(command: RedisCommand, late: unknown): Promise<void> {
+  giveBack(command: RedisCommand, late: unknown): void {
     const commands = commandsToGiveBack(command, late);
     if (commands.length === 0) return;
-    try {
-      const other = await this.#connectOther();
-      // The database may be another one than that of the client's options.
-      const identity = this.#identity;
-      const database = identity ? field(await this.#describe(other, identity), "db") : undefined;
-      const select = database === undefined ? [] : [["SELECT", database]];
-      // In one go, as others give back over the same connection.
-      const all = [...select, ...commands].map((words) => this.#driver.send(other, words));
-      await Promise.all(all);
-    } catch (error) {
+    const giving = this.#send(commands).catch((error) => {
       hub.handleError(`${command.name} to give back ${Deno.inspect(late)}`, error);
-    }
+    });
+    this.#returns.add(giving);
+    void giving.then(() => this.#returns.delete(giving));
+  }
+
+  async #send(commands: unknown[][]): Promise<void> {
+    const other = await this.#connectOther();
+    // The database may be another one than that of the client's options.
+    const identity = this.#identity;
+    const database = identity ? field(await this.#describe(other, identity), "db") : undefined;
+    const select = database === undefined ? [] : [["SELECT", database]];
+    // In one go, as others give back over the same connection.
+    await Promise.all([...select, ...commands].map((words) => this.#driver.send(other, words)));
   }
 
   async #follow(
@@ -257,7 +262,10 @@ class BlockingCalls<Client extends object> {
     this.#idle = undefined;
     const other = this.#other;
     this.#other = undefined;
-    other?.then((client) => this.#driver.close(client), () => {});
+    if (other === undefined) return;
+    void Promise.all(this.#returns) // which do not fail
+      .then(() => other)
+      .then((client) => this.#driver.close(client), () => {});
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { isAwaited } from "../core/adopt.ts";
 import { hub, type Runnable } from "../core/scheduler.ts";
-import type { Belonging } from "./_belongings.ts";
+import { type Belonging, belongsNoLonger } from "./_belongings.ts";
 import type { InterruptOffer, Scope, ScopeMember } from "../core/scope.ts";
 
 type Settle = (value?: unknown) => void;
@@ -34,7 +34,10 @@ const GIVEN_UP = 2;
 export abstract class SettlerWait implements Belonging, ScopeMember, Runnable {
   readonly kind: { readonly name: string };
   readonly order: number;
+  /** See {@link ScopeMember.memberIndex}. */
   memberIndex = 0;
+  /** See {@link Belonging.place}. */
+  place = -1;
   /** Where the wait was begun. */
   readonly scope: Scope;
   #resolve: Settle;
@@ -66,6 +69,7 @@ export abstract class SettlerWait implements Belonging, ScopeMember, Runnable {
     this.#state = RESUMED;
     this.#value = value;
     this.scope.leave(this);
+    belongsNoLonger(this.scope, this);
     hub.enqueue(this);
   }
 
@@ -74,6 +78,7 @@ export abstract class SettlerWait implements Belonging, ScopeMember, Runnable {
     if (this.#state !== PARKED) return;
     this.#state = GIVEN_UP;
     this.scope.leave(this);
+    belongsNoLonger(this.scope, this);
     if (hub.awaits !== null) hub.awaits.onWait(this.#resolve, undefined);
   }
 
@@ -113,9 +118,6 @@ export abstract class SettlerWait implements Belonging, ScopeMember, Runnable {
     this.leave();
     return true;
   }
-
-  /** A wait that the greenlet did not wait for at its end is that of others. */
-  end(): void {}
 
   /** Called when the wait was given up: ends what would resume it. */
   protected abstract abandon(): void;

@@ -6,7 +6,8 @@
 
 import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
 import type { Scope } from "../core/scope.ts";
-import { type Belonging, belongsTo } from "./_belongings.ts";
+import { belongsTo, type EndingBelonging } from "./_belongings.ts";
+import { isPassedByOwnCode } from "./_call_sites.ts";
 import { isSettler, SettlerWait } from "./_settlers.ts";
 import { abortable } from "./_signals.ts";
 
@@ -54,26 +55,21 @@ class SleepWait extends SettlerWait {
 /** One function for all timers, which pass their wait to it. */
 const fire = (wait: SleepWait): void => wait.fire();
 
-/** A timer that calls something, with a stack trace that begins where it was started. */
-class StartedTimer implements Belonging {
-  readonly timer: RuntimeTimer;
-  stack?: string;
+/** A timer that the program's own code has started. */
+class OwnTimer implements EndingBelonging {
+  place = -1;
+  readonly #timer: RuntimeTimer;
 
-  constructor(timer: RuntimeTimer, by: TimerFunction) {
-    this.timer = timer;
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 1;
-    Error.captureStackTrace(this, by);
-    Error.stackTraceLimit = limit;
+  constructor(timer: RuntimeTimer) {
+    this.#timer = timer;
   }
 
   forgetIfOver(): boolean {
-    return this.timer._destroyed === true;
+    return this.#timer._destroyed === true;
   }
 
-  /** Clears a timer that the program itself has started, when the greenlet was killed. */
   end(killed: boolean): void {
-    if (killed && isOwnCode(this.stack)) clearTimeout(this.timer as number);
+    if (killed) clearTimeout(this.#timer as number);
   }
 }
 
@@ -85,7 +81,7 @@ export function cooperativeTimeout(start: TimerFunction): TimerFunction {
     // Whoever passes an error is going to reject.
     if (!isSettler(callback) || args[0] instanceof Error) {
       const timer = start(callback, delay, ...args);
-      belongsTo(scope, new StartedTimer(timer, setTimeout));
+      note(scope, timer, callback, setTimeout);
       return timer;
     }
     const wait = new SleepWait(scope, callback, args[0]);
@@ -100,7 +96,7 @@ export function cooperativeInterval(start: TimerFunction): TimerFunction {
   return function setInterval(callback, delay, ...args): RuntimeTimer {
     const scope = adoptingScope();
     const timer = start(callback, delay, ...args);
-    if (scope !== undefined) belongsTo(scope, new StartedTimer(timer, setInterval));
+    if (scope !== undefined) note(scope, timer, callback, setInterval);
     return timer;
   };
 }
@@ -127,11 +123,10 @@ export function cooperativeSleep<A extends unknown[], T>(
 }
 
 /**
- * Whether a stack trace begins in code of the program. Timers that packages start serve everybody, whichever greenlet
- * happened to need them first: a pool's that closes idle connections, the one that all timeouts of an HTTP client share.
+ * Has a timer cleared when its greenlet is killed, if it is the program's own. Those that packages start serve everybody,
+ * whichever greenlet happened to need them first: a pool's that closes idle connections, the one that all timeouts of
+ * an HTTP client share.
  */
-function isOwnCode(stack: string | undefined): boolean {
-  const frame = stack?.slice(stack.indexOf("\n") + 1) ?? "";
-  return frame.includes("file://") &&
-    !/\/node_modules\/|\/npm\/[^/]+\/(@[^/]+\/)?[^/]+\/\d/.test(frame);
+function note(scope: Scope, timer: RuntimeTimer, callback: Callback, by: TimerFunction): void {
+  if (isPassedByOwnCode(callback, by)) belongsTo(scope, new OwnTimer(timer));
 }

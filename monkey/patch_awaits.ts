@@ -23,8 +23,8 @@ import { type Observation, observePromises } from "./_observed_promise.ts";
  */
 export interface PatchAwaitsOptions {
   /**
-   * Record where each `await` stands, for `printRunInfo`; default `false`. Makes an `await` in a greenlet about ten times
-   * slower again.
+   * Record where each `await` stands, for `printRunInfo`; default `false`. Makes an `await` in a greenlet some twenty
+   * times slower again.
    */
   readonly sites?: boolean;
 }

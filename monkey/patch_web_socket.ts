@@ -143,7 +143,9 @@ function bound(scope: Scope, listener: Listener): EventListener {
   const inContext = AsyncLocalStorage.snapshot();
   return function (this: unknown, event) {
     const call = (): unknown =>
-      typeof listener === "function" ? listener.call(this, event) : listener.handleEvent(event);
+      typeof listener === "function"
+        ? Reflect.apply(listener, this, [event])
+        : Reflect.apply(listener.handleEvent, listener, [event]);
     // What a greenlet has left behind is in nobody's name.
     return scope.root.ending === "alive" ? inContext(call) : call();
   };

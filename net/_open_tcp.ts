@@ -4,10 +4,9 @@
  * @module
  */
 
+import { ioTurn } from "../core/clock.ts";
 import { original } from "../core/originals.ts";
-import { hub } from "../core/scheduler.ts";
 import type { WaitOptions } from "../core/suspend.ts";
-import type { Timer } from "../core/timer_heap.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { AllFailed, connectToFirst, type FailedAttempt, interleave } from "./_happy_eyeballs.ts";
 import { familyOf } from "./_ip.ts";
@@ -15,9 +14,6 @@ import { formatAddress } from "./address.ts";
 import type { Resolver } from "./resolver.ts";
 
 const CONNECT: WaitKind<Deno.TcpConn> = { name: "connect" };
-
-/** How long, in ms, an attempt that was given up may go on: connections that succeed at all mostly do so within it. */
-const GRACE = 200;
 
 /** How a connection is opened. */
 export interface OpenTcpOptions extends WaitOptions {
@@ -57,21 +53,21 @@ export async function openTcp(
 }
 
 /**
- * Connects to an address. Aborted in the moment in which it succeeds, the runtime loses the connection, and never closes
- * it: so what is given up gets a little time to succeed first.
+ * Connects to an address. When it is aborted in the moment in which it succeeds, the runtime loses the connection and never
+ * closes it: so the news of a success that is on its way gets time to arrive first.
  */
 async function open(hostname: string, port: number, signal: AbortSignal): Promise<Deno.TcpConn> {
   const late = new AbortController();
-  let timer: Timer | undefined;
-  const onAbort = (): void => {
-    timer = hub.addTimer(GRACE, { fire: () => late.abort(signal.reason) }, 0, false);
+  const onAbort = async (): Promise<void> => {
+    await ioTurn();
+    await ioTurn();
+    late.abort(signal.reason);
   };
-  signal.addEventListener("abort", onAbort);
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     return await original(Deno, "connect")({ hostname, port, signal: late.signal });
   } finally {
     signal.removeEventListener("abort", onAbort);
-    if (timer !== undefined) hub.removeTimer(timer);
   }
 }
 

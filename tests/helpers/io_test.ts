@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { nextTurn } from "../../core/clock.ts";
+import { ioTurn, nextTurn } from "../../core/clock.ts";
 import { describeBlocked } from "../../core/inspect.ts";
 import { hub } from "../../core/scheduler.ts";
 import { mainScope } from "../../core/scope.ts";
@@ -23,6 +23,7 @@ export function ioTest(name: string, fn: () => unknown, options: { ignore?: bool
     async fn() {
       await fn();
       await idle();
+      for (let turn = 0; turn < 3; turn++) await ioTurn(); // connections that are given up are let go of a little later
       assertEquals(describeBlocked(), [], "Greenlets are left");
       assertEquals([...mainScope.parked()].length, 0, "Waits of the main greenlet are left parked");
       assertEquals(hub.timers.size, 0, "Timers are left");

@@ -9,7 +9,7 @@ import { spawn } from "../../core/spawn.ts";
 import { clientKeyOf } from "../../http/_client_key.ts";
 import { upgradeWebSocket } from "../../http/upgrade_websocket.ts";
 import { connectWebSocket } from "../../http/connect_websocket.ts";
-import type { HttpConnection } from "../../http/guard.ts";
+import { Guard, type HttpConnection } from "../../http/guard.ts";
 import { HttpServer } from "../../http/server.ts";
 import { connect } from "../../net/connect.ts";
 import { Event } from "../../sync/event.ts";
@@ -232,6 +232,27 @@ ioTest("a guard lets nobody slip in behind it", async () => {
   await intruder.request("GET /");
   assertEquals((await intruder.head()).status, 421);
   assertEquals(seen, 1);
+});
+
+ioTest("a guard forgets where a connection comes from when that ends", async () => {
+  using behind = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const guard = new Guard("127.0.0.1:0", {}, {
+    tls: false,
+    killOnDisconnect: false,
+    reusePort: false,
+    log: null,
+  });
+  const address = await guard.start(behind.addr.port);
+  using client = await RawClient.connect(address as Deno.NetAddr);
+  await client.send("G");
+  using conn = await behind.accept();
+  await eventually(() => guard.connectionOf(conn) === guard.connections[0]);
+  client.close();
+  await conn.closeWrite();
+  await eventually(() => guard.connections.length === 0);
+  assertEquals([guard.connectionOf(conn), guard.connections], [undefined, []]);
+  guard.stopAccepting();
+  await guard.finish(0);
 });
 
 ioTest("HttpServer.connections shows what each connection is about", async () => {

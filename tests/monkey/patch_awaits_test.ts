@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { EventEmitter, on, once } from "node:events";
 import { createServer } from "node:http";
 import { Socket as NodeSocket } from "node:net";
@@ -8,6 +15,7 @@ import { setInterval as every, setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util";
 import v8 from "node:v8";
 import {
+  formatRunInfo,
   GreenletExit,
   shield,
   sleep,
@@ -404,6 +412,23 @@ Deno.test("patchAwaits() leaves items of the library where they are", async () =
   await g.kill();
   await queue.put(1);
   assertEquals(queue.qsize, 1);
+});
+
+Deno.test("patchAwaits() has printRunInfo() show where each greenlet awaits, from the outside in", async () => {
+  using _deep = patchAwaits({ sites: true });
+  async function innermost(): Promise<void> {
+    await Promise.all([never(), Promise.resolve()]);
+  }
+  const g = spawn(async function outermost() {
+    await innermost();
+  });
+  await settle();
+  const info = formatRunInfo();
+  await g.kill();
+  assertMatch(
+    info,
+    /awaits at \S*outermost .*\n.*awaits at innermost .*\n.*awaits 1 of 2 promises/,
+  );
 });
 
 Deno.test("patchAwaits() puts everything back", () => {

@@ -77,7 +77,7 @@ ioTest("A promise around once() can be killed", async () => {
 
 ioTest("Promises around net and http can be killed", async () => {
   using _patch = patchNode();
-  const server = net.createServer((socket) => socket.on("error", () => {}));
+  const server = net.createServer((socket) => socket.resume().on("error", () => {}));
   await spawn(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))).get();
   const { port } = server.address() as net.AddressInfo;
   const socket = await spawn(() =>
