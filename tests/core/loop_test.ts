@@ -205,14 +205,14 @@ Deno.test({
   timeout: 30_000,
   async fn() {
     const loop = new Loop();
-    const watcher = loop.signal("SIGUSR2");
+    const watcher = loop.signal("SIGURG");
     let calls = 0;
     watcher.start(() => {
       if (++calls === 2) watcher.stop();
-      else Deno.kill(Deno.pid, "SIGUSR2");
+      else Deno.kill(Deno.pid, "SIGURG");
     });
-    assertEquals(watcher.signal, "SIGUSR2");
-    Deno.kill(Deno.pid, "SIGUSR2");
+    assertEquals(watcher.signal, "SIGURG");
+    Deno.kill(Deno.pid, "SIGURG");
     assertEquals([await loop.run({ timeout: 20_000 }), calls], [true, 2]);
   },
 });

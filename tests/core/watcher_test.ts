@@ -587,7 +587,7 @@ ioTest("Watcher calls its function outside all greenlets, whoever has started it
       timer: loop.timer(1, 1),
       idle: loop.idle(),
       async: loop.async(),
-      signal: loop.signal("SIGUSR2"),
+      signal: loop.signal("SIGWINCH"), // one that is ignored where nobody listens, and no other test sends
       stat: loop.stat(path, 1),
       callback: loop.callback(() => {}),
     };
@@ -598,9 +598,13 @@ ioTest("Watcher calls its function outside all greenlets, whoever has started it
       });
     }
     watchers.async.send();
-    Deno.kill(Deno.pid, "SIGUSR2");
     Deno.removeSync(path);
+    const sender = spawn(async () => {
+      // Again, as the runtime may not listen yet.
+      for (; names["signal"] === undefined; await sleep(20)) Deno.kill(Deno.pid, "SIGWINCH");
+    });
     await loop.run();
+    await sender.join();
     return names;
   });
   const kinds = ["timer", "idle", "async", "signal", "stat", "callback"];
