@@ -70,6 +70,28 @@ virtualTest("until() gives a late value to its orphan when the wait was interrup
   assertEquals(orphans, ["late", "late", "late"]);
 });
 
+virtualTest("until() tells its operation when it is given up, and only then", async () => {
+  const abandoned: string[] = [];
+  const begin = (name: string): Promise<string> =>
+    until(sleep(50).then(() => name), { abandon: () => void abandoned.push(name), timeout: 80 });
+  const killed = spawn(() => begin("killed"));
+  const within = spawn(() => withTimeout(5, () => begin("timed out")).catch(() => {}));
+  const inTime = spawn(() => begin("in time"));
+  const refused = spawn(async () => {
+    await new Promise((resolve) => spawn(sleep, 10).rawlink(resolve));
+    const options = { abandon: (): void => void abandoned.push("refused") };
+    await until(Promise.resolve(), options); // the kill has come before
+  });
+  await turns();
+  await killed.kill();
+  refused.throw();
+  await within.join();
+  assertEquals(await inTime.get(), "in time");
+  await refused.join();
+  assertEquals(abandoned, ["killed", "timed out", "refused"]);
+  await sleep(50);
+});
+
 virtualTest("until() disposes of a late value when it has no orphan", async () => {
   const disposed: string[] = [];
   const values: unknown[] = [

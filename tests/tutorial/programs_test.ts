@@ -2,7 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startScript } from "../helpers/script.ts";
 
 const EXAMPLES = new URL("../../examples/tutorial/", import.meta.url);
-const NAMES = [...Deno.readDirSync(EXAMPLES)].map((entry) => entry.name);
+const NAMES = [...Deno.readDirSync(EXAMPLES)].map((entry) => entry.name)
+  .filter((name) => !name.endsWith(".d.ts"));
 
 /** Runs an example the way its readers do. */
 async function run(name: string): Promise<{ code: number; stdout: string; stderr: string }> {
