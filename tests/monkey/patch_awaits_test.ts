@@ -35,7 +35,10 @@ const never = (): Promise<never> => new Promise(() => {});
 
 /** Lets everything that is ready run, promises from elsewhere included. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 3; turn++) {
+    await sleep(1); // the hub has come to the end of its queue, whatever it had to let in first
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Something to wait for that does not come by itself; what is given to `atEnd` is called after the test. */

@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { local } from "../../core/local.ts";
-import { hub } from "../../core/scheduler.ts";
+import { describeBlocked } from "../../core/inspect.ts";
 import { sleep } from "../../core/sleep.ts";
 import { getCurrent, spawn } from "../../core/spawn.ts";
 import { withTimeout } from "../../core/timeout.ts";
+import { Event } from "../../sync/event.ts";
 import { patchServe } from "../../monkey/patch_serve.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { assertKillable } from "../helpers/killed.ts";
@@ -105,11 +106,15 @@ ioTest("Waiting for the end of a server can be killed", async () => {
 
 ioTest("Requests are listed with what they wait for", async () => {
   using _patch = patchServe();
-  await using server = Deno.serve(OPTIONS, handler);
+  const permission = new Event();
+  await using server = Deno.serve(OPTIONS, async () => {
+    await permission.wait();
+    return new Response("done");
+  });
   const answer = text(server, "/");
-  await eventually(() => hub.live.size > 0);
-  assertMatch(String([...hub.live][0]), /Greenlet/);
-  await answer;
+  await eventually(() => describeBlocked().some((line) => line.includes("waits for Event.wait")));
+  permission.set();
+  assertEquals(await answer, "done");
 });
 
 Deno.test("patchServe() puts an accessor property back", () => {
