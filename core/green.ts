@@ -4,6 +4,8 @@
  * A green object is a proxy. What is called through it, or comes out of it, is waited for at this border and nowhere
  * else: the library behind it runs as ever, on its own objects, and is never interrupted in the middle of something.
  *
+ * Over 400 lines, as what is green, what is data and what a proxy must answer for each is one decision, made in one place.
+ *
  * @module
  */
 
@@ -159,9 +161,9 @@ class GreenFamily {
   readonly #finally: ProxyHandler<AnyFunction>;
   readonly #iterate: ProxyHandler<AnyFunction>;
   readonly #callback: ProxyHandler<AnyFunction>;
-  /** Functions by handler. They are the family's: objects with other options have the same methods. */
   /** What functions without a name are called on the objects they were got from. */
   readonly #names = new WeakMap<AnyFunction, string>();
+  /** Functions by handler. They are the family's: objects with other options have the same methods. */
   readonly #functions = new Map<ProxyHandler<never>, WeakMap<object, AnyFunction>>();
 
   constructor(options: GreenOptions) {

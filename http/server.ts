@@ -1,6 +1,8 @@
 /**
  * The HTTP server: a greenlet for each request.
  *
+ * A little over 400 lines, half of which say what the options are for.
+ *
  * @module
  */
 

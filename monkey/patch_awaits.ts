@@ -45,8 +45,8 @@ export interface PatchAwaitsOptions {
  *   middle of being checked out; `until`, `green` and the adapters are safe in this respect: prefer them;
  * - what an interrupted operation brings later is lost;
  * - an `await` takes two microtasks more, so that the order of code that counts them changes;
- * - thenables of others, and subclasses of `Promise` that bring a `then` of their own, are waited for as ever: the
- *   interrupt is raised at the next `await`.
+ * - nobody can see what waits for an object that is no promise but has a `then`: the frame above it is interrupted in
+ *   its place, and the one that awaits it goes on, or never ends.
  *
  * Calling it again does nothing while it is in force; the options of the first call stay.
  *

@@ -149,9 +149,7 @@ const KINDS: Record<string, Kind> = {
   "a pool of mysql2": { missing: noMariadb, start: startMariadb, open: mysqlPool },
 };
 
-async function prepare(server: ChildServer, missing: boolean): Promise<void> {
-  if (missing) return;
-  const { port } = server;
+async function prepare({ port }: ChildServer): Promise<void> {
   const sql = postgres({ host: "127.0.0.1", port, user: "postgres", max: 1 });
   await sql`create table sums (n int)`;
   await sql.end();
@@ -187,7 +185,7 @@ for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
       using unhandled = collectUnhandled();
       await using server = await start();
       if (name.includes("mysql2")) await prepareMariadb(server);
-      else await prepare(server, false);
+      else await prepare(server);
       const client = open(server);
       try {
         const random = seededRandom(7);
@@ -247,7 +245,7 @@ for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
   ioTest(title("made green ends statements at the server, at once"), async () => {
     await using server = await start();
     if (name.includes("mysql2")) await prepareMariadb(server);
-    else await prepare(server, false);
+    else await prepare(server);
     const client = open(server);
     try {
       const sleepers = Array.from({ length: SIZE }, () => spawn(() => client.sleep(300)));
@@ -270,7 +268,7 @@ for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
   ioTest(title("made green rolls back the transaction of a greenlet that is killed"), async () => {
     await using server = await start();
     if (name.includes("mysql2")) await prepareMariadb(server);
-    else await prepare(server, false);
+    else await prepare(server);
     const client = open(server);
     try {
       const g = spawn(() => client.add(1, () => sleep(60_000)));
