@@ -1,5 +1,14 @@
 // The echo server of those who have neither threads nor greenlets: a loop calls back whoever can go on.
-import { each, main, type Readiness, select, type Selectable, Socket, spawn } from "../../mod.ts";
+import {
+  each,
+  Interrupt,
+  main,
+  type Readiness,
+  select,
+  type Selectable,
+  Socket,
+  spawn,
+} from "../../mod.ts";
 
 type Callback = () => unknown;
 
@@ -44,7 +53,8 @@ class EchoHandler {
       if (data.length === 0) this.#ended = true;
       else this.#unsent.push(data);
       this.#update();
-    } catch {
+    } catch (error) {
+      if (error instanceof Interrupt) throw error;
       this.#close(); // the connection was reset
     }
   }
