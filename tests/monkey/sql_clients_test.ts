@@ -10,11 +10,12 @@ import { Pool } from "../../core/pool.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { withTimeout } from "../../core/timeout.ts";
+import { Event } from "../../sync/event.ts";
 import { greenMysql2 } from "../../monkey/green_mysql2.ts";
 import { greenPg } from "../../monkey/green_pg.ts";
 import { greenPostgres } from "../../monkey/green_postgres.ts";
 import type { ChildServer } from "../helpers/child_server.ts";
-import { ioTest } from "../helpers/io_test.ts";
+import { eventually, ioTest } from "../helpers/io_test.ts";
 import { seededRandom } from "../helpers/random.ts";
 import { collectUnhandled } from "../helpers/reports.ts";
 import { noMariadb, noPostgres, startMariadb, startPostgres } from "../helpers/sql_servers.ts";
@@ -128,12 +129,42 @@ function mysqlPool({ port }: ChildServer): Client {
     },
     sum: async () => Number((await rows("select coalesce(sum(n), 0) as v from sums"))["v"]),
     connections: () => [core._allConnections.length, core._freeConnections.length],
-    busy: async () => {
-      const sql = "select count(*) as v from information_schema.processlist " +
-        "where command = 'Query' and id <> connection_id()";
-      return Number((await pool.query(sql) as unknown as [{ v: number }[]])[0][0]!.v);
-    },
+    busy: async () =>
+      Number((await pool.query(MARIADB_RUNNING) as unknown as [{ v: number }[]])[0][0]!.v),
     close: () => pool.end(),
+  };
+}
+
+const MARIADB_RUNNING = "select count(*) as v from information_schema.processlist " +
+  "where command = 'Query' and id <> connection_id()";
+
+/** Tells over a connection of its own how many statements the server is at work on. */
+interface Observer extends AsyncDisposable {
+  running(): Promise<number>;
+}
+
+function observePostgres({ port }: ChildServer): Promise<Observer> {
+  const sql = postgres({ host: "127.0.0.1", port, user: "postgres", max: 1 });
+  return Promise.resolve({
+    running: async () =>
+      Number(
+        (await sql`select count(*) as v from pg_stat_activity
+          where state = 'active' and backend_type = 'client backend' and pid <> pg_backend_pid()`)[
+          0
+        ]!["v"],
+      ),
+    [Symbol.asyncDispose]: () => sql.end(),
+  });
+}
+
+async function observeMariadb({ port }: ChildServer): Promise<Observer> {
+  const connection = await mysql.createConnection({ host: "127.0.0.1", port, user: "root" });
+  return {
+    async running() {
+      const [rows] = await connection.query(MARIADB_RUNNING) as unknown as [{ v: number }[]];
+      return Number(rows[0]!.v);
+    },
+    [Symbol.asyncDispose]: () => connection.end(),
   };
 }
 
@@ -141,12 +172,28 @@ interface Kind {
   readonly missing: string | undefined;
   start(): Promise<ChildServer>;
   open(server: ChildServer): Client;
+  observe(server: ChildServer): Promise<Observer>;
 }
 
 const KINDS: Record<string, Kind> = {
-  "a pool of pg": { missing: noPostgres, start: startPostgres, open: pgPool },
-  "postgres": { missing: noPostgres, start: startPostgres, open: postgresJs },
-  "a pool of mysql2": { missing: noMariadb, start: startMariadb, open: mysqlPool },
+  "a pool of pg": {
+    missing: noPostgres,
+    start: startPostgres,
+    open: pgPool,
+    observe: observePostgres,
+  },
+  "postgres": {
+    missing: noPostgres,
+    start: startPostgres,
+    open: postgresJs,
+    observe: observePostgres,
+  },
+  "a pool of mysql2": {
+    missing: noMariadb,
+    start: startMariadb,
+    open: mysqlPool,
+    observe: observeMariadb,
+  },
 };
 
 async function prepare({ port }: ChildServer): Promise<void> {
@@ -175,7 +222,7 @@ async function assertRestored(client: Client): Promise<void> {
   if (!Number.isNaN(total)) assert(total <= SIZE);
 }
 
-for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
+for (const [name, { missing, start, open, observe }] of Object.entries(KINDS)) {
   const title = (what: string): string =>
     missing === undefined ? `${name} ${what}` : `${name} ${what} (${missing})`;
 
@@ -249,12 +296,8 @@ for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
     const client = open(server);
     try {
       const sleepers = Array.from({ length: SIZE }, () => spawn(() => client.sleep(300)));
-      while (await client.busy().then((busy) => busy < SIZE - 1)) {
-        await sleep(5);
-        if (sleepers.length < 1) break;
-        if (client.connections()[0] >= SIZE || name === "postgres") break;
-      }
-      await sleep(100);
+      await using observer = await observe(server);
+      await eventually(async () => await observer.running() === SIZE);
       for (const g of sleepers) await g.kill();
       for (const g of sleepers) assertInstanceOf(g.value, GreenletExit);
       // They would be busy for five minutes.
@@ -271,9 +314,12 @@ for (const [name, { missing, start, open }] of Object.entries(KINDS)) {
     else await prepare(server);
     const client = open(server);
     try {
-      const g = spawn(() => client.add(1, () => sleep(60_000)));
+      const idle = new Event();
+      const g = spawn(() => client.add(1, () => (idle.set(), sleep(60_000))));
       const h = spawn(() => client.add(2, async () => void await client.sleep(60)));
-      await sleep(100);
+      await idle.wait();
+      await using observer = await observe(server);
+      await eventually(async () => await observer.running() === 1);
       await g.kill();
       await h.kill();
       await client.add(4, async () => {});
