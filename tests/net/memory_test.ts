@@ -46,7 +46,7 @@ for (const protocol of ["TCP", "TLS"]) {
           if (tls) await beSilent();
         }
         const wanted = tls ? 25 : 20;
-        for (let i = 0; i < 200 && collected < wanted; i++) {
+        for (let i = 0; i < 400 && (collected < wanted || server.pool.size > 0); i++) {
           gc();
           await sleep(5);
         }
