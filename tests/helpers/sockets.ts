@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ioTurn } from "../../core/clock.ts";
+import { spawn } from "../../core/spawn.ts";
 import { Socket } from "../../net/socket.ts";
 import { eventually } from "./io_test.ts";
 
@@ -72,6 +74,16 @@ export async function readAll(conn: Deno.Conn): Promise<Uint8Array<ArrayBuffer>>
 
 /** More than the system keeps for a connection whose other end does not read. */
 export const MORE_THAN_FITS: number = 32 * 1024 * 1024;
+
+/** Sends until the system takes no more, and gives the last write up: it stays under way, and the next one waits. */
+export async function clog(socket: Socket): Promise<void> {
+  for (;;) {
+    const sender = spawn(() => socket.sendAll(new Uint8Array(65536)));
+    // As long as there is room, a write is over in no time.
+    for (let turn = 0; turn < 100 && !sender.ready; turn++) await ioTurn();
+    if (!sender.ready) return await sender.kill();
+  }
+}
 
 /** Does something several times, and waits until no more files are open than before. */
 export async function assertLeaksNoFile(action: () => Promise<unknown>): Promise<void> {

@@ -4,30 +4,33 @@ import { assert, assertEquals } from "@std/assert";
 interface Way {
   /** What is loaded before the tests. */
   readonly preloads: readonly string[];
-  /** Tests that say what is not so any more, by intention. */
+  /** Folders and files of tests that are not run. */
   readonly leftOut: readonly string[];
 }
+
+/** Tests of patching itself, which begin with nothing patched; and some that take long and say nothing more of patches. */
+const ALWAYS_LEFT_OUT = ["tests/monkey/", "tests/soak/", "tests/core/million_test.ts"];
+/** Where everything is that does I/O. */
+const IO = ["bench", "docs", "examples", "http", "net", "tools", "tutorial"].map((folder) =>
+  `tests/${folder}/`
+);
 
 /** It puts values of its own where the current scope is, of which patched functions know nothing. */
 const CONTEXT = "tests/core/context_test.ts";
 /** It has greenlets killed at awaits of promises from elsewhere, where they live on unless awaits are patched. */
 const ADOPT = "tests/core/adopt_test.ts";
-
-/** It takes minutes, and says nothing of patches that others do not. */
-const MILLION = "tests/core/million_test.ts";
+/** The programs of the chapter on patching show what is there before. */
+const CHAPTERS = ["tests/tutorial/chapters_test.ts", "tests/tutorial/monkey_test.ts"];
 
 /** What is patched while the library's own tests run, and how. */
 const WAYS: Record<string, Way> = {
-  "patchAwaits()": { preloads: ["tests/monkey/preload_awaits.ts"], leftOut: [ADOPT] },
-  "patchAll()": { preloads: ["monkey/auto.ts"], leftOut: [CONTEXT] },
+  "patchAwaits()": { preloads: ["tests/monkey/preload_awaits.ts"], leftOut: [...IO, ADOPT] },
+  "patchAll()": { preloads: ["monkey/auto.ts"], leftOut: [CONTEXT, ...CHAPTERS] },
   "patchAll() with patchAwaits()": {
     preloads: ["monkey/auto.ts", "tests/monkey/preload_awaits.ts"],
-    leftOut: [CONTEXT, ADOPT],
+    leftOut: [CONTEXT, ADOPT, ...CHAPTERS],
   },
 };
-
-/** Where everything is that waits without any I/O. */
-const FOLDERS = ["core", "sync", "contract", "testing"];
 
 for (const [what, { preloads, leftOut }] of Object.entries(WAYS)) {
   Deno.test({
@@ -41,9 +44,9 @@ for (const [what, { preloads, leftOut }] of Object.entries(WAYS)) {
           "--no-check",
           "--parallel",
           "--reporter=dot",
-          `--ignore=${[MILLION, ...leftOut].join()}`,
+          `--ignore=${[...ALWAYS_LEFT_OUT, ...leftOut].join()}`,
           ...preloads.map((file) => `--preload=${new URL(`../../${file}`, import.meta.url).href}`),
-          ...FOLDERS.map((folder) => `tests/${folder}/`),
+          "tests/",
         ],
         cwd: new URL("../../", import.meta.url),
         env: { NO_COLOR: "1", GEVENT_INNER_TEST: "1" },
