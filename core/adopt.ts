@@ -33,6 +33,8 @@ import type { Waiter } from "./waiter.ts";
 export interface Abandonable {
   /** Ends the operation, as far as that can be done: called when the wait was given up. */
   abandon?(error: unknown): void;
+  /** Called in its place when the operation was never begun, as an interrupt was outstanding. */
+  refuse?(error: unknown): void;
 }
 
 /** What an adopted wait needs besides what it waits for. */
@@ -190,7 +192,7 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     this.#state = state;
     this.#outcome = outcome;
     this.scope.leave(this);
-    hub.enqueue(this);
+    hub.goOn(this);
     return true;
   }
 
@@ -231,11 +233,10 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     this.#outcome = error;
     this.scope.leave(this);
     hub.noteInterrupt(error);
-    const begun = this.#begin === undefined;
+    const operation = this.#operation;
+    const end = this.#begin === undefined ? operation?.abandon : operation?.refuse;
     this.#begin = undefined;
-    if (begun && this.#operation?.abandon !== undefined) {
-      hub.runCallback(() => this.#operation!.abandon!(error));
-    }
+    if (end !== undefined) hub.runCallback(() => end.call(operation, error));
   }
 }
 

@@ -174,6 +174,11 @@ export let watchEnd: (
 ) => EndWatch;
 /** Takes that back. */
 export let unwatchEnd: (greenlet: Greenlet<unknown>, watch: EndWatch) => void;
+/**
+ * Starts a greenlet; runs it up to its first wait at once if nobody else waits for a turn. For what an event loop turn of the
+ * runtime calls, such as the handler of a server: the run queue would make it wait for nobody.
+ */
+export let startAtOnce: (greenlet: Greenlet) => void;
 /** What a greenlet was killed with last; `undefined` if it was not. */
 export let killerOf: (greenlet: Greenlet) => unknown;
 /** The greenlet object of code outside every greenlet. */
@@ -239,6 +244,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     watchEnd = (greenlet, call) => greenlet.#watchEnd(call);
     unwatchEnd = (greenlet, watch) => greenlet.#links!.delete(watch);
     letRun = (greenlet) => greenlet.#letRun();
+    startAtOnce = (greenlet) => greenlet.#startAtOnce();
     localsOf = (greenlet) =>
       greenlet.#status === "done" ? undefined : greenlet.#locals ??= new LocalValues();
     Object.defineProperty(this.prototype, Symbol.for("Deno.customInspect"), {
@@ -607,12 +613,26 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     }>`;
   }
 
-  #schedule(): Start {
+  #startAtOnce(): void {
+    if (this.#status !== "new") return;
+    // Who looks on, and who is told of new ones, expects them to come from the run queue.
+    if (!hub.asleep || hub.isObserved || hub.spawnCallbacks !== null) return this.start();
+    this.#register();
+    const scope = this.#scope = new Scope(null);
+    scope.owner = this;
+    currentScope.run(scope, () => this.#body());
+  }
+
+  #register(): void {
     const parent = this.#parent = scopeOfCaller().root.owner as Greenlet;
     if (parent.#status !== "main") this.#treeLocals = parent.#treeLocals ??= {};
     this.#status = "scheduled";
     if (hub.trackSpawnSites) this.#spawnSite = callerSite();
     this.#place = hub.live.add(this as Greenlet);
+  }
+
+  #schedule(): Start {
+    this.#register();
     // The reaction keeps the AsyncLocalStorage values of the caller for the body, at no cost. The scope is entered only
     // when it runs: many greenlets end in their first turn, and entering is the most expensive part of a greenlet.
     void new Promise<void>(rememberResolve).then(() =>

@@ -12,12 +12,11 @@ export interface Abortable {
   readonly abandon: (error: unknown) => void;
 }
 
-/** Makes a signal that the signals of the caller count for as well. */
-export function abortable(...theirs: (AbortSignal | null | undefined)[]): Abortable {
+/** Makes a signal that the caller's own counts for as well, if there is one. */
+export function abortable(theirs: AbortSignal | null | undefined): Abortable {
   const controller = new AbortController();
-  const given = theirs.filter((signal) => signal !== null && signal !== undefined);
   return {
-    signal: given.length === 0 ? controller.signal : AbortSignal.any([controller.signal, ...given]),
+    signal: theirs == null ? controller.signal : AbortSignal.any([controller.signal, theirs]),
     abandon: (error) => controller.abort(error),
   };
 }

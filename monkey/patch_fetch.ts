@@ -4,8 +4,8 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
-import { abortable } from "./_signals.ts";
+import { adopt, type AdoptedKind, adoptingScope, type AdoptOptions } from "../core/adopt.ts";
+import { type Abortable, abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const FETCH: AdoptedKind = { name: "fetch" };
@@ -13,12 +13,27 @@ const FETCH: AdoptedKind = { name: "fetch" };
 const BODY_METHODS = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"] as const;
 
 /** A request whose answer is being read. */
-class Exchange {
-  readonly #abandon: (error: unknown) => void;
+class Exchange implements AdoptOptions<Response> {
+  readonly #abortable: Abortable;
   #readers = 1;
 
-  constructor(abandon: (error: unknown) => void) {
-    this.#abandon = abandon;
+  constructor(theirs: AbortSignal | null | undefined) {
+    this.#abortable = abortable(theirs);
+  }
+
+  /** Ends the request. */
+  get signal(): AbortSignal {
+    return this.#abortable.signal;
+  }
+
+  /** The wait for the head was given up. */
+  abandon(error: unknown): void {
+    this.#abortable.abandon(error);
+  }
+
+  /** The head comes after that. */
+  orphan(): void {
+    this.giveUp(undefined);
   }
 
   /** The response was cloned: somebody else may want to read it, too. */
@@ -29,12 +44,30 @@ class Exchange {
 
   /** A reader gives up; the last one ends the request. */
   giveUp(error: unknown): void {
-    if (--this.#readers === 0) this.#abandon(error);
+    if (--this.#readers === 0) this.abandon(error);
   }
 }
 
-/** What responses belong to. */
-const exchanges = new WeakMap<Response, Exchange>();
+/** A constructor that makes nothing, so that what extends it puts its fields into what is there. */
+class Itself {
+  constructor(there: object) {
+    return there;
+  }
+}
+
+/** What a response belongs to, kept in a private field of it: an entry in a `WeakMap` costs more in garbage collection. */
+class Answer extends Itself {
+  #exchange: Exchange;
+
+  constructor(response: Response, exchange: Exchange) {
+    super(response);
+    this.#exchange = exchange;
+  }
+
+  static exchangeOf(response: object): Exchange | undefined {
+    return #exchange in response ? (response as Answer).#exchange : undefined;
+  }
+}
 
 /**
  * Patches `fetch`, and the methods that read bodies of responses and requests: all of them can be interrupted, which ends
@@ -67,18 +100,15 @@ export function patchFetch(options: PatchOptions = {}): Patches {
       const scope = adoptingScope();
       if (scope === undefined) return fetch(input, init);
       // Passing a signal takes the place of the request's own.
-      const { signal, abandon } = abortable(
+      const exchange = new Exchange(
         init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
       );
       const begin = (): Promise<Response> =>
-        fetch(input, { ...init, signal }).then((response) => {
-          exchanges.set(response, new Exchange(abandon));
+        fetch(input, { ...init, signal: exchange.signal }).then((response) => {
+          new Answer(response, exchange);
           return response;
         });
-      return adopt(scope, begin, FETCH, {
-        abandon,
-        orphan: (late) => void exchanges.get(late)?.giveUp(undefined),
-      });
+      return adopt(scope, begin, FETCH, exchange);
     },
   );
   patcher.method(
@@ -88,8 +118,8 @@ export function patchFetch(options: PatchOptions = {}): Patches {
     (clone) =>
       function (this: Response) {
         const copy = clone.call(this);
-        const exchange = exchanges.get(this);
-        if (exchange !== undefined) exchanges.set(copy, exchange.share());
+        const exchange = Answer.exchangeOf(this);
+        if (exchange !== undefined) new Answer(copy, exchange.share());
         return copy;
       },
   );
@@ -104,9 +134,10 @@ export function patchFetch(options: PatchOptions = {}): Patches {
           function (this: Response) {
             const scope = adoptingScope();
             if (scope === undefined) return read.call(this);
-            return adopt<unknown>(scope, () => read.call(this), kind, {
-              abandon: (error) => exchanges.get(this)?.giveUp(error),
-            });
+            const giveUp = (error: unknown): void => Answer.exchangeOf(this)?.giveUp(error);
+            // An interrupt that comes right before the reading does what it does in the midst of it.
+            const options = { abandon: giveUp, refuse: giveUp };
+            return adopt<unknown>(scope, () => read.call(this), kind, options);
           },
       );
     }

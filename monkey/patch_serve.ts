@@ -6,7 +6,7 @@
 
 import type { AdoptedKind } from "../core/adopt.ts";
 import { GreenletExit } from "../core/errors.ts";
-import { Greenlet } from "../core/greenlet.ts";
+import { Greenlet, startAtOnce } from "../core/greenlet.ts";
 import { adopted } from "./_adopted.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
@@ -67,7 +67,7 @@ function withGreenlets(
 function inGreenlets(handler: Handler): Handler {
   return (request, info) =>
     new Promise((resolve, reject) => {
-      new RequestGreenlet(handler, request, info, resolve, reject).start();
+      startAtOnce(new RequestGreenlet(handler, request, info, resolve, reject));
     });
 }
 

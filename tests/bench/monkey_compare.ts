@@ -21,7 +21,7 @@ export const MONKEY: ComparisonPlan<keyof MonkeyContestant> = {
   family: "monkey",
   reference: "native",
   workloads: {
-    fetch: { title: "fetch and text", operations: { native: 5_000, patched: 5_000 } },
+    fetch: { title: "fetch and text", operations: { native: 20_000, patched: 20_000 } },
     timer: { title: "timer that resolves", operations: { native: 100_000, patched: 100_000 } },
     read: { title: "Conn.read of an answer", operations: { native: 20_000, patched: 20_000 } },
     until: { title: "promise, until", operations: { native: 1_000_000, patched: 500_000 } },

@@ -60,14 +60,17 @@ export class FakeConn implements Deno.Conn {
     return done.promise;
   }
 
-  /** Completes the first write, with so many of its bytes; waits until there is one, as sockets write in batches. */
-  async take(count: number = Infinity): Promise<unknown> {
-    if (this.#writes.length === 0) await nextTurn();
+  /**
+   * Completes the first write, with so many of its bytes; waits until there is one, as sockets write in batches. What is
+   * returned was told to the writer before.
+   */
+  take(count: number = Infinity): Promise<unknown> {
+    if (this.#writes.length === 0) return nextTurn().then(() => this.take(count));
     const { data, done } = this.#writes.shift()!;
     const taken = data.slice(0, count);
     this.written.push(taken);
     done.resolve(taken.length);
-    return await done.promise;
+    return done.promise;
   }
 
   /** Lets the first write fail; waits as {@link FakeConn.take} does. */

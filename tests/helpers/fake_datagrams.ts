@@ -66,12 +66,12 @@ export class FakeDatagrams implements DatagramTransport {
   }
 
   /** Lets datagrams leave, that which is being sent and those that come. What is returned was told to the sender before. */
-  async flow(): Promise<void> {
+  flow(): Promise<unknown> {
     this.#flowing = true;
     const [first] = this.#sends;
-    if (first === undefined) return;
+    if (first === undefined) return Promise.resolve();
     this.take();
-    await first.done.promise;
+    return first.done.promise;
   }
 
   /** The datagram that is being sent has left. */

@@ -5,8 +5,9 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import { GreenletExit } from "../../core/errors.ts";
 import { sleep } from "../../core/sleep.ts";
-import { spawn } from "../../core/spawn.ts";
+import { getCurrent, spawn } from "../../core/spawn.ts";
 import { patchFetch } from "../../monkey/patch_fetch.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { assertKillable, assertLimited, untilIn } from "../helpers/killed.ts";
@@ -104,6 +105,22 @@ for (const method of ["arrayBuffer", "blob", "bytes", "formData", "json", "text"
     await eventually(() => server.gone.includes("/body"));
   });
 }
+
+ioTest(
+  "Response.text() ends the request on the wire when a kill comes right before it",
+  async () => {
+    using _patch = patchFetch();
+    await using server = new Server();
+    const g = spawn(async () => {
+      const response = await fetch(server.url("/body"));
+      getCurrent().throw();
+      await response.text();
+    });
+    await g.join();
+    assertInstanceOf(g.value, GreenletExit);
+    await eventually(() => server.gone.includes("/body"));
+  },
+);
 
 ioTest("fetch() gives what it always did in a greenlet", async () => {
   using _patch = patchFetch();

@@ -27,6 +27,7 @@ import {
   OTHER_CERTIFICATE,
   OTHER_KEY,
 } from "../helpers/certificates.ts";
+import { connectionsAt } from "../helpers/connections.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { seededRandom } from "../helpers/random.ts";
 import { collectReports } from "../helpers/reports.ts";
@@ -296,15 +297,12 @@ ioTest("acceptTls() fails when the peer closes in the handshake", async () => {
 ioTest(
   "acceptTls() and startTls() close the file at once although the peer is silent",
   async () => {
-    const openFiles = (): number => [...Deno.readDirSync("/proc/self/fd")].length;
-    using _ = await tlsPair(); // the runtime opens some files when it first needs them
-    await eventually(() => openFiles() > 0);
     const silent: Socket[] = [];
-    const before = openFiles();
     for (const begin of [startTls, acceptTls]) {
       for (const end of ["timeout", "kill"]) {
         const [left, right] = await socketPair();
         silent.push(right);
+        const { port } = left.localAddr as Deno.NetAddr;
         const options = { ...CLIENT, ...SERVER };
         const timeout = end === "timeout" ? 5 : null;
         const greenlet = spawn(async () => {
@@ -316,9 +314,9 @@ ioTest(
           await greenlet.kill();
         }
         await greenlet.get();
+        await eventually(() => connectionsAt(port) === 0);
       }
     }
-    await eventually(() => openFiles() === before + silent.length);
     for (const socket of silent) socket.close();
   },
 );
@@ -326,16 +324,16 @@ ioTest(
 ioTest(
   "Socket.close() over TLS closes the file at once although the peer reads nothing",
   async () => {
-    const openFiles = (): number => [...Deno.readDirSync("/proc/self/fd")].length;
     using pair = await tlsPair();
-    const before = openFiles();
+    const { port } = pair.client.localAddr as Deno.NetAddr;
+    assertEquals(connectionsAt(port), 1);
     const writer = spawn(() =>
       assertRejects(() => pair.client.sendAll(new Uint8Array(MORE_THAN_FITS)), BadResource)
     );
     await sleep(5);
     pair.client.close();
     await writer.get();
-    await eventually(() => openFiles() === before - 1);
+    await eventually(() => connectionsAt(port) === 0);
   },
 );
 
