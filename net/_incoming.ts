@@ -13,7 +13,7 @@ import { getCurrent } from "../core/spawn.ts";
 import { checkpoint, completed, parkWait, type WaitOptions } from "../core/suspend.ts";
 import type { Wait, WaitKind } from "../core/waiter.ts";
 import { endSoon, isImpatient } from "./_impatient.ts";
-import { readGate } from "./_read_gate.ts";
+import { type HeldRead, readGate } from "./_read_gate.ts";
 import { Watchers } from "./_watchers.ts";
 
 /** The buffer starts small, as most connections are idle or chatty, and grows with what comes in. */
@@ -57,6 +57,9 @@ export class Incoming {
   #end = 0;
   /** A read operation is under way, or waits at the gate; it will append at `#end`. */
   #reading = false;
+  /** The read operation, while it waits at the gate. */
+  #held: HeldRead | undefined;
+  #round = 0;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
   #wait: Wait<unknown> | undefined;
@@ -174,6 +177,7 @@ export class Incoming {
     this.#failure ??= { error };
     this.#buffer = EMPTY;
     this.#start = this.#end = 0;
+    if (this.#held !== undefined) this.#withdraw();
     this.#changed();
   }
 
@@ -247,17 +251,26 @@ export class Incoming {
     if (this.#reading) return;
     this.#makeRoom(wanted);
     this.#reading = true;
-    readGate.request(this.#begin);
+    this.#held = readGate.request(this.#begin);
   }
 
   #begin = (): void => {
+    this.#held = undefined;
+    this.#round = readGate.round;
     const free = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
-    if (this.#failure !== undefined) this.#onError(this.#failure.error);
-    else this.#conn.read(free).then(this.#onRead, this.#onError);
+    this.#conn.read(free).then(this.#onRead, this.#onError);
   };
 
+  /** The read that waits at the gate is not wanted any more. */
+  #withdraw(): void {
+    readGate.withdraw(this.#held!);
+    this.#held = undefined;
+    this.#reading = false;
+    this.#heir?.(undefined);
+  }
+
   #onRead = (count: number | null): void => {
-    readGate.completed();
+    readGate.completed(this.#round);
     this.#reading = false;
     if (this.#failure !== undefined) return this.#heir?.(count);
     // What comes after the end that somebody has set is not for anybody.
@@ -267,7 +280,7 @@ export class Incoming {
   };
 
   #onError = (error: unknown): void => {
-    readGate.completed();
+    readGate.completed(this.#round);
     this.#reading = false;
     this.#heir?.(undefined); // who reads next meets the error, if it is one of the connection
     this.fail(error);

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { Deque } from "../core/deque.ts";
+import { LinkedList, type ListNode } from "../core/linked_list.ts";
 
 const { setImmediate, setTimeout, clearTimeout } = globalThis;
 
@@ -19,36 +19,60 @@ const { setImmediate, setTimeout, clearTimeout } = globalThis;
 const SATURATED = 32;
 /** So many turns in a row have to be calm before a round counts as over: the runtime takes a breath now and then. */
 const CALM = 2;
-/** How long, in ms, held reads wait for outstanding ones that may never complete. */
-const PATIENCE = 3;
+/**
+ * How long, in ms, held reads wait at most, after somebody was served, for outstanding ones that may never complete; in
+ * short rounds as long as the round has taken.
+ */
+const PATIENCE = 4;
+
+/** A read that has been requested, and is held back. */
+export type HeldRead = ListNode<() => void>;
 
 /** Decides when reads are begun. */
 export class ReadGate {
-  #held = new Deque<() => void>();
+  #held = new LinkedList<() => void>();
+  #round = 0;
+  /** How many reads of this round have not been served. Those of former rounds belong to connections that are idle. */
   #outstanding = 0;
   #completed = 0;
   #turnEnds = false;
   #saturated = false;
   #calmTurns = 0;
+  /** When the round began, and when somebody was served last. */
+  #began = 0;
+  #lastServed = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #quiet = true;
 
-  /** Begins a read, now or when those before it have been served. */
-  request(begin: () => void): void {
+  /** Begins a read, now or when those before it have been served; what it returns is for {@link ReadGate.withdraw}. */
+  request(begin: () => void): HeldRead | undefined {
     if (this.#saturated && this.#outstanding > 0) {
-      this.#held.push(begin);
-      this.#timer ??= setTimeout(this.#onTimer, PATIENCE);
-    } else {
-      this.#outstanding++;
-      begin();
+      this.#awaitTurnEnd();
+      return this.#held.add(begin);
     }
+    this.#outstanding++;
+    begin();
+    return undefined;
   }
 
-  /** Must be called once for every read that was begun, when it is over. */
-  completed(): void {
-    this.#outstanding--;
+  /** Takes back a read that has not been begun. */
+  withdraw(read: HeldRead): void {
+    this.#held.remove(read);
+    if (this.#held.size === 0) this.#stopTimer();
+  }
+
+  /** The number of the round that reads are begun in now. */
+  get round(): number {
+    return this.#round;
+  }
+
+  /** Must be called once for every read that was begun, when it is over, with the round that it was begun in. */
+  completed(round: number): void {
+    if (round === this.#round) this.#outstanding--;
     this.#completed++;
-    this.#quiet = false;
+    this.#awaitTurnEnd();
+  }
+
+  #awaitTurnEnd(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
     setImmediate(this.#onTurnEnd);
@@ -56,27 +80,51 @@ export class ReadGate {
 
   #onTurnEnd = (): void => {
     this.#turnEnds = false;
-    const calm = this.#completed < SATURATED;
-    this.#calmTurns = calm ? this.#calmTurns + 1 : 0;
-    this.#saturated ||= !calm;
+    const completed = this.#completed;
     this.#completed = 0;
+    if (completed >= SATURATED) {
+      this.#calmTurns = 0;
+      if (!this.#saturated) this.#began = performance.now();
+      this.#saturated = true;
+    } else if (completed > 0) this.#calmTurns++;
     if (this.#calmTurns >= CALM || this.#outstanding === 0) this.#release();
+    else if (completed > 0) {
+      this.#lastServed = performance.now();
+      if (this.#held.size > 0) this.#awaitTurnEnd();
+    } else if (this.#held.size > 0) this.#beSilent();
   };
 
-  #onTimer = (): void => {
+  /** Nobody was served in this turn, and somebody is outstanding. */
+  #beSilent(): void {
+    const patience = Math.min(this.#lastServed - this.#began, PATIENCE);
+    const left = this.#lastServed + patience - performance.now();
+    if (left <= 0) this.#release();
+    else if (left < 1) this.#awaitTurnEnd(); // timers do not go by less than that
+    else {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#awaitTurnEnd();
+      }, left);
+    }
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#quiet) this.#release();
-    else if (this.#held.size > 0) this.#timer = setTimeout(this.#onTimer, PATIENCE);
-    this.#quiet = true;
-  };
+  }
 
   #release(): void {
     this.#saturated = false;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (let left = this.#held.size; left > 0; left--) {
+    const held = this.#held;
+    if (held.size === 0) return;
+    this.#stopTimer();
+    this.#began = this.#lastServed = performance.now();
+    this.#held = new LinkedList();
+    this.#round++;
+    this.#outstanding = 0;
+    for (const begin of held) {
       this.#outstanding++;
-      this.#held.shift()!();
+      begin();
     }
   }
 }

@@ -16,7 +16,7 @@ class Reads {
   }
 
   complete(count: number): void {
-    for (let i = 0; i < count; i++) this.gate.completed();
+    for (let i = 0; i < count; i++) this.gate.completed(this.gate.round);
   }
 
   /** Begins reads and completes so many of them that the gate closes, while so many others are outstanding. */
@@ -174,4 +174,36 @@ Deno.test("ReadGate survives a read that is over as soon as it is begun", async 
   assertEquals(reads.begun, ["last"]);
   reads.complete(1);
   await nextTurn();
+});
+
+Deno.test("ReadGate does not wait for a read any more that did not complete in the last round", async () => {
+  const reads = new Reads();
+  await reads.saturate(1);
+  const names = Array.from({ length: MANY + 2 }, (_, i) => `${i}`);
+  reads.request(...names);
+  while (reads.begun.length === 0) await nextTurn();
+  assertEquals(reads.begun.splice(0), names);
+  reads.complete(MANY);
+  await nextTurn();
+  reads.request("a");
+  assertEquals(reads.begun, []);
+  reads.complete(2);
+  await nextTurn();
+  assertEquals(reads.begun, ["a"]);
+  reads.complete(1);
+  await nextTurn();
+});
+
+Deno.test("ReadGate forgets a held read that is withdrawn, and what it waited for with it", async () => {
+  const reads = new Reads();
+  await reads.saturate(1);
+  const begun: string[] = [];
+  const held = ["a", "b"].map((name) => reads.gate.request(() => void begun.push(name))!);
+  reads.gate.withdraw(held[0]!);
+  while (begun.length === 0) await nextTurn();
+  assertEquals(begun, ["b"]);
+  await reads.saturate(1);
+  reads.gate.withdraw(reads.gate.request(() => void begun.push("c"))!);
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+  assertEquals(begun, ["b"]);
 });
