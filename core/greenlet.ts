@@ -121,6 +121,7 @@ const NO_ARGS: readonly unknown[] = Object.freeze([]);
 export let localsOf: (greenlet: Greenlet) => LocalValues | undefined;
 let letRun: (greenlet: Greenlet) => void;
 let callEnded: (greenlet: Greenlet) => unknown;
+let runBody: (greenlet: Greenlet) => void;
 
 /** A greenlet's place in the run queue, or its timer, before it runs for the first time. */
 class Start implements Runnable, TimerTarget {
@@ -244,6 +245,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     watchEnd = (greenlet, call) => greenlet.#watchEnd(call);
     unwatchEnd = (greenlet, watch) => greenlet.#links!.delete(watch);
     letRun = (greenlet) => greenlet.#letRun();
+    runBody = (greenlet) => greenlet.#body();
     startAtOnce = (greenlet) => greenlet.#startAtOnce();
     localsOf = (greenlet) =>
       greenlet.#status === "done" ? undefined : greenlet.#locals ??= new LocalValues();
@@ -620,7 +622,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     this.#register();
     const scope = this.#scope = new Scope(null);
     scope.owner = this;
-    currentScope.run(scope, () => this.#body());
+    currentScope.run(scope, runBody, this as Greenlet);
   }
 
   #register(): void {

@@ -65,11 +65,23 @@ function withGreenlets(
 }
 
 function inGreenlets(handler: Handler): Handler {
-  return (request, info) =>
-    new Promise((resolve, reject) => {
-      startAtOnce(new RequestGreenlet(handler, request, info, resolve, reject));
-    });
+  return (request, info) => {
+    const response = new Promise<Response>(rememberSettlers);
+    startAtOnce(new RequestGreenlet(handler, request, info, executorResolve, executorReject));
+    return response;
+  };
 }
+
+let executorResolve!: (response: Response) => void;
+let executorReject!: (error: unknown) => void;
+// One function for all promises: a closure for each request can be measured.
+const rememberSettlers = (
+  resolve: (response: Response) => void,
+  reject: (error: unknown) => void,
+): void => {
+  executorResolve = resolve;
+  executorReject = reject;
+};
 
 /** Handles one request. */
 class RequestGreenlet extends Greenlet<Response> {

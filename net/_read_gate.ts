@@ -19,11 +19,8 @@ const { setImmediate, setTimeout, clearTimeout } = globalThis;
 const SATURATED = 32;
 /** So many turns in a row have to be calm before a round counts as over: the runtime takes a breath now and then. */
 const CALM = 2;
-/**
- * How long, in ms, held reads wait at most, after somebody was served, for outstanding ones that may never complete; in
- * short rounds as long as the round has taken.
- */
-const PATIENCE = 4;
+/** How long, in ms, held reads wait, after somebody was served, for outstanding ones that may never complete. */
+const PATIENCE = 3;
 
 /** A read that has been requested, and is held back. */
 export type HeldRead = ListNode<() => void>;
@@ -38,15 +35,14 @@ export class ReadGate {
   #turnEnds = false;
   #saturated = false;
   #calmTurns = 0;
-  /** When the round began, and when somebody was served last. */
-  #began = 0;
+  /** When somebody was served last. */
   #lastServed = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Begins a read, now or when those before it have been served; what it returns is for {@link ReadGate.withdraw}. */
   request(begin: () => void): HeldRead | undefined {
     if (this.#saturated && this.#outstanding > 0) {
-      this.#awaitTurnEnd();
+      this.#timer ??= setTimeout(this.#onTimer, PATIENCE);
       return this.#held.add(begin);
     }
     this.#outstanding++;
@@ -69,10 +65,6 @@ export class ReadGate {
   completed(round: number): void {
     if (round === this.#round) this.#outstanding--;
     this.#completed++;
-    this.#awaitTurnEnd();
-  }
-
-  #awaitTurnEnd(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
     setImmediate(this.#onTurnEnd);
@@ -80,33 +72,20 @@ export class ReadGate {
 
   #onTurnEnd = (): void => {
     this.#turnEnds = false;
-    const completed = this.#completed;
+    this.#lastServed = performance.now();
+    const calm = this.#completed < SATURATED;
+    this.#calmTurns = calm ? this.#calmTurns + 1 : 0;
+    this.#saturated ||= !calm;
     this.#completed = 0;
-    if (completed >= SATURATED) {
-      this.#calmTurns = 0;
-      if (!this.#saturated) this.#began = performance.now();
-      this.#saturated = true;
-    } else if (completed > 0) this.#calmTurns++;
     if (this.#calmTurns >= CALM || this.#outstanding === 0) this.#release();
-    else if (completed > 0) {
-      this.#lastServed = performance.now();
-      if (this.#held.size > 0) this.#awaitTurnEnd();
-    } else if (this.#held.size > 0) this.#beSilent();
   };
 
-  /** Nobody was served in this turn, and somebody is outstanding. */
-  #beSilent(): void {
-    const patience = Math.min(this.#lastServed - this.#began, PATIENCE);
-    const left = this.#lastServed + patience - performance.now();
+  #onTimer = (): void => {
+    this.#timer = undefined;
+    const left = this.#lastServed + PATIENCE - performance.now();
     if (left <= 0) this.#release();
-    else if (left < 1) this.#awaitTurnEnd(); // timers do not go by less than that
-    else {
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined;
-        this.#awaitTurnEnd();
-      }, left);
-    }
-  }
+    else this.#timer = setTimeout(this.#onTimer, left);
+  };
 
   #stopTimer(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
@@ -118,7 +97,6 @@ export class ReadGate {
     const held = this.#held;
     if (held.size === 0) return;
     this.#stopTimer();
-    this.#began = this.#lastServed = performance.now();
     this.#held = new LinkedList();
     this.#round++;
     this.#outstanding = 0;
