@@ -74,11 +74,11 @@ export function adopt<T>(
   if (outstanding === undefined) {
     const promise = begin();
     const wait = new AdoptedWait<T>(scope, kind, options);
-    wait.follow(promise, options?.orphan);
+    wait.follow(promise, options);
     return wait.promise;
   }
   const wait = new AdoptedWait<T>(scope, kind, options);
-  wait.considerFirst(outstanding, () => wait.follow(begin(), options?.orphan));
+  wait.considerFirst(outstanding, () => wait.follow(begin(), options));
   return wait.promise;
 }
 
@@ -155,10 +155,11 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     return this.#settle(FAILED, error);
   }
 
-  /** Ends when a promise does; `orphan` gets a value that comes too late. */
-  follow(promise: PromiseLike<T>, orphan: ((value: T) => unknown) | undefined): void {
+  /** Ends when a promise does; `orphan` of the options gets a value that comes too late. */
+  follow(promise: PromiseLike<T>, options: AdoptOptions<T> | undefined): void {
     promise.then((value) => {
-      if (!this.resume(value)) handOver(value, orphan ?? dispose);
+      if (this.resume(value)) return;
+      handOver(value, options?.orphan === undefined ? dispose : (late) => options.orphan!(late));
     }, (error) => void this.fail(error));
   }
 
@@ -192,7 +193,7 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     this.#state = state;
     this.#outcome = outcome;
     this.scope.leave(this);
-    hub.goOn(this);
+    hub.enqueue(this);
     return true;
   }
 

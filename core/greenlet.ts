@@ -176,8 +176,9 @@ export let watchEnd: (
 /** Takes that back. */
 export let unwatchEnd: (greenlet: Greenlet<unknown>, watch: EndWatch) => void;
 /**
- * Starts a greenlet; runs it up to its first wait at once if nobody else waits for a turn. For what an event loop turn of the
- * runtime calls, such as the handler of a server: the run queue would make it wait for nobody.
+ * Starts a greenlet; at once, if nobody else runs or waits for a turn, instead of by way of the run queue. For what the runtime
+ * calls in a turn of its event loop, such as the handler of a server. As without greenlets, others may run at each of its awaits;
+ * from its first wait on it is one of the hub's like any other.
  */
 export let startAtOnce: (greenlet: Greenlet) => void;
 /** What a greenlet was killed with last; `undefined` if it was not. */
@@ -617,8 +618,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
 
   #startAtOnce(): void {
     if (this.#status !== "new") return;
-    // Who looks on, and who is told of new ones, expects them to come from the run queue.
-    if (!hub.asleep || hub.isObserved || hub.spawnCallbacks !== null) return this.start();
+    if (!hub.isIdle || hub.spawnCallbacks !== null) return this.start();
     this.#register();
     const scope = this.#scope = new Scope(null);
     scope.owner = this;

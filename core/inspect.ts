@@ -7,6 +7,7 @@
 import { requireOptions } from "./arguments.ts";
 import { type Greenlet, localsOf, mainGreenlet, scopeOf } from "./greenlet.ts";
 import { hub } from "./scheduler.ts";
+import { currentScope } from "./scope.ts";
 
 /** How many levels of a tree are indented. */
 const MOST_INDENTED = 20;
@@ -164,6 +165,8 @@ export function stateOf(greenlet: Greenlet): string {
   if (scope === undefined) return greenlet.started ? "waits for its first turn" : "is not running";
   if (hub.running === scope) return "is running";
   const waits = [...scope.parked()].map((wait) => wait.kind.name);
+  // One that was started at once is not known to the hub before it waits.
+  if (waits.length === 0 && currentScope.getStore()?.root === scope) return "is running";
   return `waits for ${waits.join(", ") || "a promise from elsewhere"}`;
 }
 

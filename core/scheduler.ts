@@ -159,9 +159,10 @@ export class Scheduler implements Hub {
     return this.#asleep;
   }
 
-  /** Whether somebody wants to know who runs when, or decides it. */
-  get isObserved(): boolean {
-    return this.observer !== null || this.watchdog !== null || this.pick !== null;
+  /** Whether nobody runs, waits for a turn, looks on, or decides who is next: then one can be started out of turn. */
+  get isIdle(): boolean {
+    return this.#asleep && this.running === null && this.#inRealTime &&
+      this.observer === null && this.watchdog === null && this.pick === null;
   }
 
   /** The timers that are pending on the current clock. */
@@ -173,18 +174,6 @@ export class Scheduler implements Hub {
   enqueue(entry: Runnable): void {
     this.#queue.push(entry);
     if (this.#asleep) this.wake();
-  }
-
-  /**
-   * Has somebody go on whom an event has woken: when their turn comes, or at once if the hub has nobody else to run. Going
-   * through a queue with nobody in it would only cost time.
-   */
-  goOn(entry: Runnable): void {
-    if (!this.#asleep || this.running !== null || this.isObserved) return this.enqueue(entry);
-    // Now and then all the same, for the sake of the look at the time: what wakes it need not be I/O.
-    if (++this.#unchecked >= this.#untilCheck) return this.enqueue(entry);
-    this.#entries++;
-    entry.run();
   }
 
   /** Appends a plain function to the run queue; it runs in the hub and must not block. */
@@ -361,8 +350,6 @@ export class Scheduler implements Hub {
         this.#wakeUp = executorResolve;
         this.#asleep = true;
         await sleep;
-        // Somebody may have gone on meanwhile, and has not come to a wait yet.
-        if (this.running !== null) await this.#untilItWaits();
         continue;
       }
       entry.run();
@@ -383,21 +370,15 @@ export class Scheduler implements Hub {
     return size === 0 ? undefined : this.#queue.removeAt(size === 1 ? 0 : pick(size));
   }
 
-  /** Leaves the greenlet that was let run some microtasks to come to a wait. */
-  async #untilItWaits(): Promise<void> {
-    for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
-      await undefined;
-    }
-    this.running = null;
-  }
-
   /** What the loop does with a greenlet that was let run, under observation. */
   async #observed(): Promise<void> {
     const who = this.running!;
     const { observer, watchdog } = this;
     watchdog?.(who);
     const began = performance.now();
-    await this.#untilItWaits();
+    for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
+      await undefined;
+    }
     observer?.(who, began, performance.now());
     watchdog?.(null);
   }

@@ -190,7 +190,7 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
     if (this.list !== null) this.list.remove(this);
     if (this.limit !== null) this.limit.release();
     this.scope.leave(this);
-    hub.goOn(this);
+    hub.enqueue(this);
   }
 
   #takeBack(): void {

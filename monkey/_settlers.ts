@@ -70,7 +70,7 @@ export abstract class SettlerWait implements Belonging, ScopeMember, Runnable {
     this.#value = value;
     this.scope.leave(this);
     belongsNoLonger(this.scope, this);
-    hub.goOn(this);
+    hub.enqueue(this);
   }
 
   /** Forgets the wait: nothing will ever resume it. */

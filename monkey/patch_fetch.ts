@@ -57,15 +57,29 @@ class Itself {
 
 /** What a response belongs to, kept in a private field of it: an entry in a `WeakMap` costs more in garbage collection. */
 class Answer extends Itself {
-  #exchange: Exchange;
+  #exchange: Exchange | undefined;
 
-  constructor(response: Response, exchange: Exchange) {
+  private constructor(response: Response, exchange: Exchange) {
     super(response);
     this.#exchange = exchange;
   }
 
+  /** Notes what a response belongs to; somebody below may give the same one again. */
+  static note(response: Response, exchange: Exchange): void {
+    if (#exchange in response) (response as Answer).#exchange = exchange;
+    else new Answer(response, exchange);
+  }
+
   static exchangeOf(response: object): Exchange | undefined {
     return #exchange in response ? (response as Answer).#exchange : undefined;
+  }
+
+  /** Who reads this response gives up: once, however often it is tried again. */
+  static giveUp(response: object, error: unknown): void {
+    const exchange = Answer.exchangeOf(response);
+    if (exchange === undefined) return;
+    (response as Answer).#exchange = undefined;
+    exchange.giveUp(error);
   }
 }
 
@@ -105,7 +119,7 @@ export function patchFetch(options: PatchOptions = {}): Patches {
       );
       const begin = (): Promise<Response> =>
         fetch(input, { ...init, signal: exchange.signal }).then((response) => {
-          new Answer(response, exchange);
+          Answer.note(response, exchange);
           return response;
         });
       return adopt(scope, begin, FETCH, exchange);
@@ -119,7 +133,7 @@ export function patchFetch(options: PatchOptions = {}): Patches {
       function (this: Response) {
         const copy = clone.call(this);
         const exchange = Answer.exchangeOf(this);
-        if (exchange !== undefined) new Answer(copy, exchange.share());
+        if (exchange !== undefined) Answer.note(copy, exchange.share());
         return copy;
       },
   );
@@ -134,7 +148,7 @@ export function patchFetch(options: PatchOptions = {}): Patches {
           function (this: Response) {
             const scope = adoptingScope();
             if (scope === undefined) return read.call(this);
-            const giveUp = (error: unknown): void => Answer.exchangeOf(this)?.giveUp(error);
+            const giveUp = (error: unknown): void => Answer.giveUp(this, error);
             // An interrupt that comes right before the reading does what it does in the midst of it.
             const options = { abandon: giveUp, refuse: giveUp };
             return adopt<unknown>(scope, () => read.call(this), kind, options);

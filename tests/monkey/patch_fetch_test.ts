@@ -11,6 +11,7 @@ import { getCurrent, spawn } from "../../core/spawn.ts";
 import { patchFetch } from "../../monkey/patch_fetch.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { assertKillable, assertLimited, untilIn } from "../helpers/killed.ts";
+import { collectUnhandled } from "../helpers/reports.ts";
 import { text, write } from "../helpers/sockets.ts";
 
 /** A server that notes which requests their clients have given up. */
@@ -119,6 +120,62 @@ ioTest(
     await g.join();
     assertInstanceOf(g.value, GreenletExit);
     await eventually(() => server.gone.includes("/body"));
+  },
+);
+
+/** Puts a function below the patch in place of the runtime's own. */
+function replaceFetch(fetch: typeof globalThis.fetch): Disposable {
+  const original = globalThis.fetch;
+  globalThis.fetch = fetch;
+  return { [Symbol.dispose]: () => void (globalThis.fetch = original) };
+}
+
+ioTest("fetch() takes a response that comes after it was killed", async () => {
+  const late = Promise.withResolvers<Response>();
+  using _below = replaceFetch(() => late.promise);
+  using _patch = patchFetch();
+  using unhandled = collectUnhandled();
+  const g = spawn(() => fetch("http://localhost/"));
+  await sleep();
+  await g.kill();
+  late.resolve(new Response("late"));
+  await sleep(1);
+  assertInstanceOf(g.value, GreenletExit);
+  assertEquals(unhandled.list, []);
+});
+
+ioTest("fetch() takes a response that it had before", async () => {
+  const same = new Response("the same");
+  using _below = replaceFetch(() => Promise.resolve(same));
+  using _patch = patchFetch();
+  const [first, second] = await spawn(async () => [await fetch("/"), await fetch("/")]).get();
+  assertStrictEquals(first, same);
+  assertStrictEquals(second, same);
+});
+
+ioTest(
+  "Response.text() that is refused twice does not take the place of the clone's reader",
+  async () => {
+    let signal: AbortSignal | null | undefined;
+    using _below = replaceFetch((_input, init) => {
+      signal = init?.signal;
+      return Promise.resolve(new Response("for both"));
+    });
+    using _patch = patchFetch();
+    const copied = Promise.withResolvers<Response>();
+    const g = spawn(async () => {
+      const response = await fetch("/");
+      copied.resolve(response.clone());
+      try {
+        await sleep(60_000);
+      } finally {
+        for (let i = 0; i < 2; i++) await response.text().catch(() => {});
+      }
+    });
+    const copy = await copied.promise;
+    await g.kill(undefined, { persistent: true });
+    assert(signal?.aborted === false);
+    assertEquals(await copy.text(), "for both");
   },
 );
 

@@ -41,6 +41,20 @@ for (const [form, serve] of Object.entries(FORMS)) {
   });
 }
 
+ioTest("Deno.serve() begins a request at once when nobody else wants to run", async () => {
+  using _patch = patchServe();
+  let seen: string[] = [];
+  await using server = Deno.serve(OPTIONS, async () => {
+    seen = describeBlocked();
+    await sleep();
+    return new Response("done");
+  });
+  await text(server, "/");
+  assertEquals(seen.map((line) => line.replace(/\d+/, "N")), [
+    `<RequestGreenlet "Greenlet-N"> is running`,
+  ]);
+});
+
 ioTest("Deno.serve() passes the request, the info and errors as ever", async () => {
   using _patch = patchServe();
   using reports = collectReports();
