@@ -39,6 +39,8 @@ export interface Abandonable {
 
 /** What an adopted wait needs besides what it waits for. */
 export interface AdoptOptions<T> extends Abandonable {
+  /** Gets the value when it comes, in time or not. */
+  arrived?(value: T): void;
   /** Gets a value that comes after that, to give it back; by default it is disposed of. */
   orphan?(value: T): unknown;
 }
@@ -158,6 +160,7 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
   /** Ends when a promise does; `orphan` of the options gets a value that comes too late. */
   follow(promise: PromiseLike<T>, options: AdoptOptions<T> | undefined): void {
     promise.then((value) => {
+      options?.arrived?.(value);
       if (this.resume(value)) return;
       handOver(value, options?.orphan === undefined ? dispose : (late) => options.orphan!(late));
     }, (error) => void this.fail(error));

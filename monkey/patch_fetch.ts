@@ -5,7 +5,6 @@
  */
 
 import { adopt, type AdoptedKind, adoptingScope, type AdoptOptions } from "../core/adopt.ts";
-import { type Abortable, abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const FETCH: AdoptedKind = { name: "fetch" };
@@ -14,21 +13,24 @@ const BODY_METHODS = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"
 
 /** A request whose answer is being read. */
 class Exchange implements AdoptOptions<Response> {
-  readonly #abortable: Abortable;
+  readonly #controller = new AbortController();
+  /** Ends the request; the caller's own does so as well. */
+  readonly signal: AbortSignal;
   #readers = 1;
 
   constructor(theirs: AbortSignal | null | undefined) {
-    this.#abortable = abortable(theirs);
-  }
-
-  /** Ends the request. */
-  get signal(): AbortSignal {
-    return this.#abortable.signal;
+    const { signal } = this.#controller;
+    this.signal = theirs == null ? signal : AbortSignal.any([signal, theirs]);
   }
 
   /** The wait for the head was given up. */
   abandon(error: unknown): void {
-    this.#abortable.abandon(error);
+    this.#controller.abort(error);
+  }
+
+  /** The head has come. */
+  arrived(response: Response): void {
+    Answer.note(response, this);
   }
 
   /** The head comes after that. */
@@ -66,6 +68,7 @@ class Answer extends Itself {
 
   /** Notes what a response belongs to; somebody below may give the same one again. */
   static note(response: Response, exchange: Exchange): void {
+    if (!(response instanceof Response)) return; // a stand-in may give anything
     if (#exchange in response) (response as Answer).#exchange = exchange;
     else new Answer(response, exchange);
   }
@@ -117,11 +120,7 @@ export function patchFetch(options: PatchOptions = {}): Patches {
       const exchange = new Exchange(
         init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
       );
-      const begin = (): Promise<Response> =>
-        fetch(input, { ...init, signal: exchange.signal }).then((response) => {
-          Answer.note(response, exchange);
-          return response;
-        });
+      const begin = (): Promise<Response> => fetch(input, { ...init, signal: exchange.signal });
       return adopt(scope, begin, FETCH, exchange);
     },
   );

@@ -144,6 +144,12 @@ ioTest("fetch() takes a response that comes after it was killed", async () => {
   assertEquals(unhandled.list, []);
 });
 
+ioTest("fetch() gives whatever a stand-in for it gives", async () => {
+  using _below = replaceFetch(() => Promise.resolve(undefined as unknown as Response));
+  using _patch = patchFetch();
+  assertEquals(await spawn(() => fetch("/")).get(), undefined);
+});
+
 ioTest("fetch() takes a response that it had before", async () => {
   const same = new Response("the same");
   using _below = replaceFetch(() => Promise.resolve(same));
