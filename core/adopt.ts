@@ -41,7 +41,7 @@ export interface Abandonable {
 export interface AdoptOptions<T> extends Abandonable {
   /** Gets the value when it comes, in time or not. */
   arrived?(value: T): void;
-  /** Gets a value that comes after that, to give it back; by default it is disposed of. */
+  /** Gets a value that comes after the wait was given up, to give it back; by default it is disposed of. */
   orphan?(value: T): unknown;
 }
 

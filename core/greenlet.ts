@@ -121,7 +121,6 @@ const NO_ARGS: readonly unknown[] = Object.freeze([]);
 export let localsOf: (greenlet: Greenlet) => LocalValues | undefined;
 let letRun: (greenlet: Greenlet) => void;
 let callEnded: (greenlet: Greenlet) => unknown;
-let runBody: (greenlet: Greenlet) => void;
 
 /** A greenlet's place in the run queue, or its timer, before it runs for the first time. */
 class Start implements Runnable, TimerTarget {
@@ -246,7 +245,6 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     watchEnd = (greenlet, call) => greenlet.#watchEnd(call);
     unwatchEnd = (greenlet, watch) => greenlet.#links!.delete(watch);
     letRun = (greenlet) => greenlet.#letRun();
-    runBody = (greenlet) => greenlet.#body();
     startAtOnce = (greenlet) => greenlet.#startAtOnce();
     localsOf = (greenlet) =>
       greenlet.#status === "done" ? undefined : greenlet.#locals ??= new LocalValues();
@@ -620,9 +618,13 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     if (this.#status !== "new") return;
     if (!hub.isIdle || hub.spawnCallbacks !== null) return this.start();
     this.#register();
+    currentScope.run(this.#openScope(), () => this.#body());
+  }
+
+  #openScope(): Scope {
     const scope = this.#scope = new Scope(null);
     scope.owner = this;
-    currentScope.run(scope, runBody, this as Greenlet);
+    return scope;
   }
 
   #register(): void {
@@ -655,9 +657,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     const { go } = this.#start!;
     this.#start = undefined;
     if (this.#status === "done") return; // killed in the meantime
-    const scope = this.#scope = new Scope(null);
-    scope.owner = this;
-    hub.running = scope;
+    hub.running = this.#openScope();
     go();
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { adopt, type AdoptedKind, adoptingScope, type AdoptOptions } from "../core/adopt.ts";
+import { type Abortable, abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const FETCH: AdoptedKind = { name: "fetch" };
@@ -13,19 +14,21 @@ const BODY_METHODS = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"
 
 /** A request whose answer is being read. */
 class Exchange implements AdoptOptions<Response> {
-  readonly #controller = new AbortController();
-  /** Ends the request; the caller's own does so as well. */
-  readonly signal: AbortSignal;
+  readonly #abortable: Abortable;
   #readers = 1;
 
   constructor(theirs: AbortSignal | null | undefined) {
-    const { signal } = this.#controller;
-    this.signal = theirs == null ? signal : AbortSignal.any([signal, theirs]);
+    this.#abortable = abortable(theirs);
+  }
+
+  /** Ends the request; the caller's own does so as well. */
+  get signal(): AbortSignal {
+    return this.#abortable.signal;
   }
 
   /** The wait for the head was given up. */
   abandon(error: unknown): void {
-    this.#controller.abort(error);
+    this.#abortable.abandon(error);
   }
 
   /** The head has come. */
@@ -33,7 +36,7 @@ class Exchange implements AdoptOptions<Response> {
     Answer.note(response, this);
   }
 
-  /** The head comes after that. */
+  /** The head has come after that. */
   orphan(): void {
     this.giveUp(undefined);
   }

@@ -66,22 +66,11 @@ function withGreenlets(
 
 function inGreenlets(handler: Handler): Handler {
   return (request, info) => {
-    const response = new Promise<Response>(rememberSettlers);
-    startAtOnce(new RequestGreenlet(handler, request, info, executorResolve, executorReject));
-    return response;
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    startAtOnce(new RequestGreenlet(handler, request, info, resolve, reject));
+    return promise;
   };
 }
-
-let executorResolve!: (response: Response) => void;
-let executorReject!: (error: unknown) => void;
-// One function for all promises: a closure for each request can be measured.
-const rememberSettlers = (
-  resolve: (response: Response) => void,
-  reject: (error: unknown) => void,
-): void => {
-  executorResolve = resolve;
-  executorReject = reject;
-};
 
 /** Handles one request. */
 class RequestGreenlet extends Greenlet<Response> {

@@ -9,30 +9,10 @@
 
 import { parseArgs } from "node:util";
 import { describeMachine, writeReport } from "./harness/report.ts";
-import { denoCommand, pythonCommand } from "./harness/runtimes.ts";
-import { choosePeers, ServerComparison, type ServerPeer } from "./harness/server_comparison.ts";
+import { HTTP_PEERS } from "./harness/http_peers.ts";
+import { choosePeers, ServerComparison } from "./harness/server_comparison.ts";
 import { atLeast, atMost, formatVerdicts, ratio } from "./harness/verdicts.ts";
 import { findWrk, type HttpLoad, runWrk } from "./harness/wrk.ts";
-
-const PEERS: readonly ServerPeer[] = [
-  {
-    name: "gevent_deno",
-    title: "@gevent/deno HttpServer",
-    command: denoCommand("gevent_deno_http.ts"),
-  },
-  {
-    name: "gevent_deno_guard",
-    title: "@gevent/deno HttpServer with a guard",
-    command: denoCommand("gevent_deno_http.ts", ["guard"]),
-  },
-  { name: "deno_serve", title: "Deno.serve", command: denoCommand("deno_serve_http.ts") },
-  { name: "node_http", title: "Deno, node:http", command: denoCommand("node_http.ts") },
-  {
-    name: "pywsgi",
-    title: "Python, gevent pywsgi",
-    command: pythonCommand("pywsgi_http.py"),
-  },
-];
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -50,8 +30,8 @@ if (missing !== undefined) {
   Deno.exit();
 }
 const load: HttpLoad = { connections: 64, seconds: options.quick ? 2 : 10 };
-const names = options.only?.split(",") ?? PEERS.map(({ name }) => name);
-const comparison = await ServerComparison.run(choosePeers(PEERS, names), {
+const names = options.only?.split(",") ?? HTTP_PEERS.map(({ name }) => name);
+const comparison = await ServerComparison.run(choosePeers(HTTP_PEERS, names), {
   unit: "req",
   progress: (text) => console.error(text),
   references: ["deno_serve", "node_http"],

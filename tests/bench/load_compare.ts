@@ -13,34 +13,9 @@ import { findApacheBench, runApacheBench } from "./harness/apache_bench.ts";
 import { requireConnections } from "./harness/file_limit.ts";
 import { HeldConnections } from "./harness/held_connections.ts";
 import { describeMachine, writeReport } from "./harness/report.ts";
-import { denoCommand, pythonCommand } from "./harness/runtimes.ts";
-import {
-  choosePeers,
-  type LoadResult,
-  ServerComparison,
-  type ServerPeer,
-} from "./harness/server_comparison.ts";
+import { HTTP_PEERS } from "./harness/http_peers.ts";
+import { choosePeers, type LoadResult, ServerComparison } from "./harness/server_comparison.ts";
 import { findWrk, runWrk } from "./harness/wrk.ts";
-
-const PEERS: readonly ServerPeer[] = [
-  {
-    name: "gevent_deno",
-    title: "@gevent/deno HttpServer",
-    command: denoCommand("gevent_deno_http.ts"),
-  },
-  {
-    name: "gevent_deno_guarded",
-    title: "@gevent/deno HttpServer, guarded",
-    command: denoCommand("gevent_deno_guarded_http.ts"),
-  },
-  { name: "deno_serve", title: "Deno.serve", command: denoCommand("deno_serve_http.ts") },
-  { name: "node_http", title: "Deno, node:http", command: denoCommand("node_http.ts") },
-  {
-    name: "pywsgi",
-    title: "Python, gevent pywsgi",
-    command: pythonCommand("pywsgi_http.py"),
-  },
-];
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -77,10 +52,10 @@ const LOADS: Record<string, (port: number) => Promise<LoadResult>> = {
   },
 };
 
-const names = options.only?.split(",") ?? PEERS.map(({ name }) => name);
+const names = options.only?.split(",") ?? HTTP_PEERS.map(({ name }) => name);
 const report = [];
 for (const [title, load] of Object.entries(LOADS)) {
-  const comparison = await ServerComparison.run(choosePeers(PEERS, names), {
+  const comparison = await ServerComparison.run(choosePeers(HTTP_PEERS, names), {
     unit: "req",
     progress: (text) => console.error(text),
     references: ["deno_serve", "node_http"],

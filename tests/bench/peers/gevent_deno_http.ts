@@ -8,7 +8,7 @@ import { HttpServer } from "../../../http/mod.ts";
 const server = new HttpServer(
   "127.0.0.1:0",
   async () => await Promise.resolve("Hello World!"), // asynchronous, as applications are
-  { log: null, guard: Deno.args[0] === "guard" },
+  { log: null, guard: Deno.args[0] === "guard" && { maxConnections: 20_000 } },
 );
 await server.start();
 console.log((server.address as Deno.NetAddr).port);
