@@ -510,8 +510,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
       if (options?.block === false) throw new Timeout(0);
       await this.#join(options, GET);
     } else {
-      const refused = checkpoint(options);
-      if (refused !== undefined) await refused;
+      await (checkpoint(options) ?? completed(undefined));
     }
     if (!this.successful) throw this.exception;
     return this.#outcome as T;
@@ -535,8 +534,8 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (options.block === false || this.#status === "done") return Promise.resolve();
-    return this.join(options);
+    if (options.block === false) return Promise.resolve();
+    return this.#status === "done" ? completed(undefined) : this.join(options);
   }
 
   /**

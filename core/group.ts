@@ -201,6 +201,7 @@ export class Group implements AsyncDisposable {
    */
   async kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
     requireWaitOptions(options);
+    if (this.#members.size === 0) return await completed(undefined);
     const remaining = countDown(options.timeout);
     while (this.#members.size > 0) {
       const members = [...this.#members];

@@ -82,13 +82,14 @@ async function refuse(client: Socket, error: unknown): Promise<undefined> {
 async function serve(client: Socket): Promise<void> {
   let name = formatAddress(client.remoteAddr);
   try {
-    client.timeout = 60_000; // for each single read and write
+    client.timeout = 60_000; // for the head, and for a refusal
     const head = await readHead(client);
     if (head === undefined) return;
     name += ` ${head.method} ${head.target}`;
     using host = await open(head).catch((error) => refuse(client, error));
     console.log(`${name} ${host === undefined ? "failed" : "passed on"}`);
     if (host === undefined) return;
+    client.timeout = null; // from here on, one direction may be silent for as long as the other speaks
     await begin(head, client, host);
     await TaskGroup.run((directions) => {
       directions.spawn(pump, client, host);

@@ -45,7 +45,8 @@ const NEXT_ROUND: WaitKind<void> = { name: "Barrier.wait" };
  * Lets nobody pass until a number of greenlets have come, again and again: Python's `threading.Barrier` under gevent.
  *
  * When one of those who wait is killed or times out before all may pass, the barrier is broken: the others get a
- * `BrokenBarrierError`, as they would wait for ever.
+ * `BrokenBarrierError`, as they would wait for ever. Who comes while an asynchronous action is under way is counted once
+ * that is over: giving up before then breaks nothing, and `reset` lets them begin the next round.
  *
  * @example
  * ```ts
@@ -93,7 +94,7 @@ export class Barrier {
     this.#action = action;
   }
 
-  /** How many are waiting. */
+  /** How many are waiting in this round. */
   get waiting(): number {
     return this.#waiters.size;
   }
@@ -106,7 +107,7 @@ export class Barrier {
   /**
    * Waits until enough have come, and returns a number that is different for each of them, from 0 for the last.
    *
-   * @throws {BrokenBarrierError} When it is broken, also by its own timeout.
+   * @throws {BrokenBarrierError} When it is broken, or its own timeout has passed.
    * @throws The error of the action, in the last to come.
    */
   wait(options?: WaitOptions): Promise<number> {

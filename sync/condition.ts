@@ -6,13 +6,7 @@
 
 import { requireCount, requireFunction } from "../core/arguments.ts";
 import { shield } from "../core/shield.ts";
-import {
-  checkpoint,
-  countDown,
-  parkWait,
-  requireWaitOptions,
-  type WaitOptions,
-} from "../core/suspend.ts";
+import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "../core/suspend.ts";
 import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { Lock } from "./lock.ts";
@@ -113,13 +107,13 @@ export class Condition {
     options: WaitOptions = {},
   ): Promise<boolean> {
     requireFunction(predicate, "predicate");
-    requireWaitOptions(options);
+    await checkpoint(options);
     const remaining = countDown(options.timeout);
     while (!await predicate()) {
       const notified = await this.wait({ timeout: remaining(), signal: options.signal });
       if (!notified) return await predicate();
     }
-    return true;
+    return await completed(true);
   }
 
   /**

@@ -84,7 +84,8 @@ export class RLock {
     const refused = checkpoint(options);
     if (refused !== undefined) await refused;
     const claim = { greenlet: getCurrent(), count: 1 };
-    if (!this.#tryTake(claim)) await this.#standInLine(claim, options, HOLD);
+    if (this.#tryTake(claim)) await completed(undefined);
+    else await this.#standInLine(claim, options, HOLD);
     let held = true;
     return {
       [Symbol.dispose]: () => {

@@ -115,8 +115,10 @@ export class Semaphore implements Linkable {
   async hold(options?: WaitOptions): Promise<Disposable> {
     const refused = checkpoint(options);
     if (refused !== undefined) await refused;
-    if (this.#counter > 0) this.#counter--;
-    else await parkWait<boolean>((wait) => this.#acquirers.add(wait), options, HOLD);
+    if (this.#counter > 0) {
+      this.#counter--;
+      await completed(undefined);
+    } else await parkWait<boolean>((wait) => this.#acquirers.add(wait), options, HOLD);
     let held = true;
     return {
       [Symbol.dispose]: () => {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { clearImmediate, setImmediate } from "node:timers";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { BlockingSwitchOutError, GreenletExit } from "../../core/errors.ts";
 import { describeBlocked } from "../../core/inspect.ts";
@@ -401,6 +402,21 @@ export const CELLS: Readonly<Record<string, Cell>> = {
   },
 };
 
+/** Calls it over and over while it is ready until I/O has had a turn, which no virtual clock can show. */
+async function letsIoHaveATurn(fixture: Fixture): Promise<void> {
+  let turned = false;
+  const immediate = setImmediate(() => turned = true);
+  const loop = spawn(async () => {
+    for (let calls = 0; calls < 2_000_000 && !turned; calls++) {
+      fixture.wake();
+      await fixture.call();
+    }
+  });
+  await loop.get();
+  clearImmediate(immediate);
+  assert(turned, "The loop has kept I/O out");
+}
+
 /** Registers one test for each cell that is not excepted. */
 export function testBlockingContract(primitive: Primitive): void {
   for (const [name, cell] of Object.entries(CELLS)) {
@@ -411,4 +427,9 @@ export function testBlockingContract(primitive: Primitive): void {
       await fixture.cleanUp?.();
     });
   }
+  Deno.test(`${primitive.name} lets I/O have a turn when called in a loop while it is ready`, async () => {
+    const fixture = await primitive.make();
+    await letsIoHaveATurn(fixture);
+    await fixture.cleanUp?.();
+  });
 }

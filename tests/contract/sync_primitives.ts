@@ -268,7 +268,9 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
         call: (options) => queue.join(options),
         value: true,
         expired: { value: false },
-        wake: () => queue.taskDone(),
+        wake(): void {
+          if (queue.unfinishedTasks > 0) queue.taskDone();
+        },
       };
     },
   },

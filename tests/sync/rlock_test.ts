@@ -241,13 +241,16 @@ Deno.test("RLock lets one greenlet in at a time in every order, however often ea
     };
     const greenlets = [1, 2, 3].map(() =>
       spawn(async () => {
-        await Promise.allSettled([enter(0), enter(1), enter(2)]);
+        const entered = await Promise.allSettled([enter(0), enter(1), enter(2)]);
         if (inside === getCurrent()) inside = undefined;
+        for (const { reason } of entered.filter((entry) => entry.status === "rejected")) {
+          if (!(reason instanceof Timeout || reason instanceof GreenletExit)) throw reason;
+        }
       })
     );
     await sleep();
     greenlets[1]!.throw();
-    await joinAll(greenlets);
+    await joinAll(greenlets, { raiseError: true });
     assertEquals([lock.locked, String(lock)], [false, "<RLock unlocked>"]);
   }, { seeds: 300 });
   assertEquals(failure, undefined);
