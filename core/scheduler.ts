@@ -64,6 +64,9 @@ const ENTRIES_PER_TURN = 4096;
 // The heap of free ids is a timer heap that is never fired: it wants the same order.
 const NOBODY: TimerTarget = { fire() {} };
 
+/** Awaited for the rest of the microtasks; the same one each time, as a new one each time costs a third more. */
+const nextMicrotask: Promise<void> = Promise.resolve();
+
 let executorResolve!: () => void;
 const rememberResolve = (resolve: () => void): void => {
   executorResolve = resolve;
@@ -333,7 +336,7 @@ export class Scheduler implements Hub {
         if (this.#fireTimers()) {
           // Timers that do nothing but start others that are due at once would keep everybody else out.
           if (++this.#unchecked >= this.#untilCheck) await this.#check();
-          else if (this.#queue.size === 0) await undefined;
+          else if (this.#queue.size === 0) await nextMicrotask;
           continue;
         }
         if (this.idlers.size > 0) {
@@ -358,7 +361,7 @@ export class Scheduler implements Hub {
         await this.#observed();
       }
       for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
-        await undefined;
+        await nextMicrotask;
       }
       this.running = null;
       if (++this.#unchecked >= this.#untilCheck) await this.#check();
@@ -377,7 +380,7 @@ export class Scheduler implements Hub {
     watchdog?.(who);
     const began = performance.now();
     for (let patience = PATIENCE; this.running !== null && patience > 0; patience--) {
-      await undefined;
+      await nextMicrotask;
     }
     observer?.(who, began, performance.now());
     watchdog?.(null);
