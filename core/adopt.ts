@@ -7,10 +7,10 @@
  * dead and the others get an error that is not theirs.
  *
  * So an adopted wait finds out, at the moment at which an interrupt comes, whether the greenlet's own function awaits it,
- * through however many frames. The engine can tell: it lists the awaiting frames in stack traces. What the code awaits is
- * a promise derived from an inner one; an interrupt settles the inner one, and while the reaction that derives is being run,
- * a stack trace goes through what awaits the derived one. If it leads to the greenlet, the reaction throws; else it
- * goes on waiting. Nothing is recorded beforehand, which makes a wait cheap.
+ * through however many frames. The engine can tell: it lists the awaiting frames in stack traces. An interrupt resolves
+ * the promise that the code awaits with an object that has a `then`. The engine calls that in a microtask whose stack trace
+ * goes through what awaits the promise. If it leads to the greenlet, the promise is rejected; else the wait goes on, and
+ * whatever comes later settles it. Nothing is recorded beforehand, which makes a wait cheap.
  *
  * The engine does not see through a promise that several wait for at a time, nor through functions that settle another
  * promise by hand, as `p-limit` does. Such a wait goes on, and the interrupt is raised by the greenlet's next one.
@@ -101,9 +101,14 @@ export function adoptParked<T>(scope: Scope, lot: ParkingLot<T>, kind: AdoptedKi
   return wait.promise;
 }
 
-let executorResolve!: () => void;
-const rememberResolve = (resolve: () => void): void => {
+type Resolve<T> = (value: T | PromiseLike<T>) => void;
+type Reject = (error: unknown) => void;
+
+let executorResolve!: Resolve<never>;
+let executorReject!: Reject;
+const rememberSettlers = (resolve: Resolve<never>, reject: Reject): void => {
   executorResolve = resolve;
+  executorReject = reject;
 };
 
 const PARKED = 0;
@@ -112,9 +117,7 @@ const FAILED = 2;
 const GIVEN_UP = 3;
 
 /** A wait that is resumed in the greenlet's turn like any other, and interrupted only if it is the greenlet's own. */
-export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
-  /** What the code awaits. */
-  readonly promise: Promise<T>;
+export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember {
   /** Where the wait was begun. */
   readonly scope: Scope;
   /** What it is for. */
@@ -126,19 +129,17 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
   #state: typeof PARKED | typeof RESUMED | typeof FAILED | typeof GIVEN_UP = PARKED;
   #outcome: unknown = undefined;
   #offer: InterruptOffer | undefined;
-  #go!: () => void;
-  #begin: (() => void) | undefined;
-  readonly #operation: Abandonable | undefined;
+  #resolve: Resolve<T>;
+  #reject: Reject | undefined;
 
-  /** Begins a wait; the operation is told when it is given up. */
-  constructor(scope: Scope, kind: AdoptedKind, operation: Abandonable | undefined) {
+  /** Begins a wait of whoever awaits the promise that `resolve` resolves. Without `reject` the wait cannot fail. */
+  constructor(scope: Scope, kind: AdoptedKind, resolve: Resolve<T>, reject?: Reject) {
     this.scope = scope;
     this.kind = kind;
     this.order = hub.nextOrder();
-    this.#operation = operation;
-    this.promise = this.#arm();
+    this.#resolve = resolve;
+    this.#reject = reject;
     scope.join(this);
-    if (hub.awaits !== null) hub.awaits.onWait(this.promise, this);
     if (hub.running === scope.root) hub.running = null;
   }
 
@@ -157,6 +158,90 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     return this.#settle(FAILED, error);
   }
 
+  /** See {@link ScopeMember.consider}. */
+  consider(offer: InterruptOffer): void {
+    if (this.#state !== PARKED || this.#offer !== undefined) return;
+    this.#offer = offer;
+    offer.decideLater(this);
+  }
+
+  /** Waits of this kind only ever consider interrupts. */
+  interrupt(_error: unknown): void {}
+
+  /** Settles the promise, or lets it be decided how the wait goes on; called by the hub when its turn has come. */
+  run(): void {
+    hub.running = this.scope.root;
+    if (this.#offer === undefined) return this.#go();
+    const resolve = this.#resolve;
+    resolve(
+      { then: (resolve: Resolve<T>, reject: Reject) => this.#decide(resolve, reject) } as never,
+    );
+  }
+
+  /** Forgets the wait, whose promise stays as it is; says whether it was one that waited. */
+  protected leave(): boolean {
+    if (this.#state !== PARKED) return false;
+    this.#state = GIVEN_UP;
+    this.scope.leave(this);
+    this.left();
+    return true;
+  }
+
+  /** Called when it waits no longer. */
+  protected left(): void {}
+
+  /** Called when an interrupt was considered, and was meant for others. */
+  protected goOn(): void {}
+
+  /** Called when an interrupt has ended the wait: ends the operation, as far as that can be done. */
+  protected abstract giveUp(error: unknown): void;
+
+  #settle(state: typeof RESUMED | typeof FAILED, outcome: unknown): boolean {
+    if (this.#state !== PARKED) return false;
+    this.#state = state;
+    this.#outcome = outcome;
+    this.scope.leave(this);
+    this.left();
+    hub.enqueue(this);
+    return true;
+  }
+
+  #go(): void {
+    if (this.#state === RESUMED) this.#resolve(this.#outcome as T);
+    else if (this.#state === FAILED) this.#reject!(this.#outcome);
+  }
+
+  /** Called by the engine, as the job in which the promise takes over what it was resolved with. */
+  #decide(resolve: Resolve<T>, reject: Reject): void {
+    const offer = this.#offer!;
+    this.#offer = undefined;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    if (this.#state !== PARKED) return this.#go();
+    if (!isAwaited(this, offer.aim) || !offer.take()) return this.goOn();
+    this.leave();
+    hub.noteInterrupt(offer.error);
+    this.giveUp(offer.error);
+    reject(offer.error);
+  }
+}
+
+/** The wait for an operation that was asked for by a call. */
+export class AdoptedWait<T> extends ForeignWait<T> {
+  /** What the code awaits. */
+  readonly promise: Promise<T>;
+  #begin: (() => void) | undefined;
+  readonly #operation: Abandonable | undefined;
+
+  /** Begins a wait; the operation is told when it is given up. */
+  constructor(scope: Scope, kind: AdoptedKind, operation: Abandonable | undefined) {
+    const promise = new Promise<T>(rememberSettlers as never);
+    super(scope, kind, executorResolve as Resolve<T>, executorReject);
+    this.promise = promise;
+    this.#operation = operation;
+    if (hub.awaits !== null) hub.awaits.onWait(promise, this);
+  }
+
   /** Ends when a promise does; `orphan` of the options gets a value that comes too late. */
   follow(promise: PromiseLike<T>, options: AdoptOptions<T> | undefined): void {
     promise.then((value) => {
@@ -166,62 +251,13 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     }, (error) => void this.fail(error));
   }
 
-  /** See {@link ScopeMember.consider}. */
-  consider(offer: InterruptOffer): void {
-    if (this.#state !== PARKED || this.#offer !== undefined) return;
-    this.#offer = offer;
-    offer.decideLater(this);
-  }
-
   /** Has an interrupt considered that was there before; the operation is begun only if it is not meant. */
   considerFirst(offer: InterruptOffer, begin: () => void): void {
     this.#begin = begin;
     this.consider(offer);
   }
 
-  /** Scopes ask adopted waits to consider an interrupt instead. */
-  interrupt(error: unknown): void {
-    if (this.#state === PARKED) this.#giveUp(error);
-    this.#go();
-  }
-
-  /** Lets it be decided how the wait goes on; called by the hub when its turn has come. */
-  run(): void {
-    hub.running = this.scope.root;
-    this.#go();
-  }
-
-  #settle(state: typeof RESUMED | typeof FAILED, outcome: unknown): boolean {
-    if (this.#state !== PARKED) return false;
-    this.#state = state;
-    this.#outcome = outcome;
-    this.scope.leave(this);
-    hub.enqueue(this);
-    return true;
-  }
-
-  #arm(): Promise<T> {
-    const turn = new Promise<void>(rememberResolve);
-    this.#go = executorResolve;
-    return turn.then(() => this.#decide());
-  }
-
-  /** Runs as the reaction that {@link AdoptedWait.promise} is derived by. */
-  #decide(): T | Promise<T> {
-    const offer = this.#offer;
-    this.#offer = undefined;
-    if (
-      this.#state === PARKED && offer !== undefined && isAwaited(this, offer.aim) && offer.take()
-    ) this.#giveUp(offer.error);
-    if (this.#state === PARKED) return this.#goOn();
-    const outcome = this.#outcome;
-    this.#outcome = undefined;
-    if (this.#state === RESUMED) return outcome as T;
-    throw outcome;
-  }
-
-  #goOn(): Promise<T> {
-    const promise = this.#arm();
+  protected override goOn(): void {
     const begin = this.#begin;
     this.#begin = undefined;
     try {
@@ -229,14 +265,9 @@ export class AdoptedWait<T> implements Waiter<T>, Runnable, ScopeMember {
     } catch (error) {
       this.fail(error);
     }
-    return promise;
   }
 
-  #giveUp(error: unknown): void {
-    this.#state = GIVEN_UP;
-    this.#outcome = error;
-    this.scope.leave(this);
-    hub.noteInterrupt(error);
+  protected override giveUp(error: unknown): void {
     const operation = this.#operation;
     const end = this.#begin === undefined ? operation?.abandon : operation?.refuse;
     this.#begin = undefined;
@@ -260,10 +291,9 @@ async function theGreenletItself(tail: PromiseLike<unknown>): Promise<void> {
 /**
  * Whether the promise of a wait, which the current microtask is about to settle, is awaited, in the end, by the greenlet
  * of its scope; or, where the interrupt is aimed at a part of the greenlet, or of the main program, by the function of the
- * library that opened that. The microtask has to be the reaction that derives the promise, or the call of `then` that it
- * follows.
+ * library that opened that. The microtask has to be the call of the `then` that the promise was resolved with.
  */
-export function isAwaited(wait: { readonly scope: Scope }, aim: Scope): boolean {
+function isAwaited(wait: { readonly scope: Scope }, aim: Scope): boolean {
   // Awaits that are observed have no frames in stack traces until a microtask later.
   if (hub.awaits !== null) return hub.awaits.reaches(aim, wait);
   const { root } = wait.scope;
