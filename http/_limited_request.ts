@@ -95,6 +95,10 @@ class PlainRequest extends Request implements Limited {
   override get headers(): Headers {
     return this[HEADERS] ??= cleanHeaders(super.headers, this[TERMS]!);
   }
+
+  override clone(): Request {
+    return plainRequest(super.clone(), this[TERMS]!);
+  }
 }
 
 /** Never constructed either. */

@@ -57,6 +57,9 @@ export interface RequestLimits {
    * Whether headers with an underscore in their name are kept from the app; default `false`. They are names of their own
    * here, so that `x_real_ip` is never found under `x-real-ip`; but gateways that an app hands headers on to may not tell
    * them apart. Costs about a tenth of the shortest requests.
+   *
+   * A `new Request(request)` has them again, and so has what `fetch(request)` sends: hand `request.headers` on, or
+   * make a `new Request(url, request)`.
    */
   readonly dropUnderscores?: boolean;
 }
