@@ -21,8 +21,8 @@ import { releaseTransport, type Socket, type Transport } from "../net/socket.ts"
 import { STATUS_TEXT } from "./_status.ts";
 import type { ConnectionState, HttpConnection } from "./guard.ts";
 
-/** Where the server behind the guard listens. */
-const BEHIND = "127.0.0.1";
+/** Where the server behind the guard listens, and where the guard connects to it from. */
+export const BEHIND = "127.0.0.1";
 
 /** How much is handed on at a time: from the first to the last of these, in bytes, as it comes. */
 const SMALLEST_PIECE = 4096;

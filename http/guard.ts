@@ -12,8 +12,8 @@ import type { Address } from "../net/address.ts";
 import type { Socket } from "../net/socket.ts";
 import { StreamServer } from "../net/stream_server.ts";
 import { clientKeyOf } from "./_client_key.ts";
-import { answerOf, type ConnectionLimits, GuardedConnection } from "./_guarded_connection.ts";
-import type { GuardOfConnection } from "./_guarded_connection.ts";
+import { answerOf, BEHIND, GuardedConnection } from "./_guarded_connection.ts";
+import type { ConnectionLimits, GuardOfConnection } from "./_guarded_connection.ts";
 import { limitFrom } from "./_request_policy.ts";
 import type { AccessLogEntry } from "./access_log.ts";
 
@@ -185,7 +185,9 @@ export class Guard implements GuardOfConnection {
 
   /** The connection that a request has come through; `undefined` for one that somebody has slipped in behind the guard. */
   connectionOf({ remoteAddr }: { readonly remoteAddr: Deno.Addr }): GuardedConnection | undefined {
-    return "port" in remoteAddr ? this.#byPort.get(remoteAddr.port) : undefined;
+    // Somebody at another address of this machine may have taken the same port.
+    if (!("hostname" in remoteAddr) || remoteAddr.hostname !== BEHIND) return undefined;
+    return this.#byPort.get(remoteAddr.port);
   }
 
   /** Accepts nothing new. Whoever is connected to the server stays so as long as that wants it. */

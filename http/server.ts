@@ -14,6 +14,7 @@ import { until } from "../core/until.ts";
 import { type Address, formatAddress, type ParsedAddress } from "../net/address.ts";
 import { BaseServer, type BaseServerOptions } from "../net/base_server.ts";
 import { CUT_OFF, Exchange, type ExchangeSettings } from "./_exchange.ts";
+import { BEHIND } from "./_guarded_connection.ts";
 import { stderrLog } from "./_log_buffer.ts";
 import { OpenWebSockets } from "./_open_websockets.ts";
 import { limitFrom, RequestPolicy } from "./_request_policy.ts";
@@ -262,7 +263,7 @@ export class HttpServer extends BaseServer {
     const tls = cert === undefined || key === undefined ? {} : { cert, key };
     if (guard !== undefined) {
       this.#server = original(Deno, "serve")(
-        { ...common, ...tls, hostname: "127.0.0.1", port: 0 },
+        { ...common, ...tls, hostname: BEHIND, port: 0 },
         this.#answerGuarded,
       );
       return await this.#startGuard(guard, this.#server);

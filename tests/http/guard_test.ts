@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
+import { connect as connectFrom } from "node:net";
 import { GreenletExit } from "../../core/errors.ts";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { GreenletTree } from "../../core/inspect.ts";
@@ -7,6 +9,7 @@ import { killAll } from "../../core/join.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { clientKeyOf } from "../../http/_client_key.ts";
+import type { GuardedConnection } from "../../http/_guarded_connection.ts";
 import { upgradeWebSocket } from "../../http/upgrade_websocket.ts";
 import { connectWebSocket } from "../../http/connect_websocket.ts";
 import { Guard, type HttpConnection } from "../../http/guard.ts";
@@ -217,22 +220,46 @@ ioTest("a guard listens on a unix socket", async () => {
   });
 });
 
+/** Asks for the port behind the guard: without a host, the URL has it. */
+async function hiddenPort(client: RawClient): Promise<number> {
+  await client.send("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
+  return Number(new URL(await client.body(await client.head())).port);
+}
+
 ioTest("a guard lets nobody slip in behind it", async () => {
-  let port = 0;
   let seen = 0;
   await using server = await serve((request) => {
     seen++;
     return request.url;
   }, GUARDED);
   using client = await RawClient.connect(server.address);
-  await client.send("GET / HTTP/1.0\r\n\r\n"); // without a host, the URL has the port behind the guard
-  port = Number(new URL(await client.body(await client.head())).port);
+  const port = await hiddenPort(client);
   assert(port !== 0 && port !== server.port);
   using intruder = await RawClient.connect({ hostname: "127.0.0.1", port });
   await intruder.request("GET /");
   assertEquals((await intruder.head()).status, 421);
   assertEquals(seen, 1);
 });
+
+ioTest(
+  "a guard takes nobody for its client who comes from the same port of another address",
+  async () => {
+    await using server = await serve((request) => request.url, GUARDED);
+    using client = await RawClient.connect(server.address);
+    const port = await hiddenPort(client);
+    const localPort = (only(server) as GuardedConnection).port!;
+    const from = { localAddress: "127.0.0.2", localPort };
+    const intruder = connectFrom({ host: "127.0.0.1", port, ...from });
+    await once(intruder, "connect");
+    assertEquals([intruder.localAddress, intruder.localPort], ["127.0.0.2", localPort]);
+    intruder.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    const [answer] = await once(intruder, "data");
+    intruder.destroy();
+    assertEquals(String(answer).split("\r\n")[0], "HTTP/1.1 421 Misdirected Request");
+    assertEquals(only(server).requests, 1);
+  },
+  { ignore: Deno.build.os !== "linux" }, // elsewhere a machine has but one of these addresses
+);
 
 ioTest("a guard forgets where a connection comes from when that ends", async () => {
   using behind = Deno.listen({ hostname: "127.0.0.1", port: 0 });
