@@ -12,6 +12,7 @@
  */
 
 import { Interrupt } from "../core/errors.ts";
+import { original } from "../core/originals.ts";
 import { hub } from "../core/scheduler.ts";
 import { parkWait } from "../core/suspend.ts";
 import type { Timer, TimerTarget } from "../core/timer_heap.ts";
@@ -137,7 +138,7 @@ export class GuardedConnection implements HttpConnection, TimerTarget {
       const count = await until(this.#receive(buffer));
       if (count === null) return;
       if (plain) this.#multiplexed = startsWith(buffer.subarray(0, count), HTTP2);
-      const server = await until(Deno.connect({ hostname: BEHIND, port }));
+      const server = await until(original(Deno, "connect")({ hostname: BEHIND, port }));
       this.#server = server;
       server.setNoDelay();
       this.port = server.localAddr.port;

@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect as connectFrom } from "node:net";
 import { GreenletExit } from "../../core/errors.ts";
 import type { Greenlet } from "../../core/greenlet.ts";
-import { GreenletTree } from "../../core/inspect.ts";
+import { describeBlocked, GreenletTree } from "../../core/inspect.ts";
 import { killAll } from "../../core/join.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
@@ -14,6 +14,7 @@ import { upgradeWebSocket } from "../../http/upgrade_websocket.ts";
 import { connectWebSocket } from "../../http/connect_websocket.ts";
 import { Guard, type HttpConnection } from "../../http/guard.ts";
 import { HttpServer } from "../../http/server.ts";
+import { patchAll } from "../../monkey/patch_all.ts";
 import { connect } from "../../net/connect.ts";
 import { Event } from "../../sync/event.ts";
 import { AUTHORITY, CERTIFICATE, KEY } from "../helpers/certificates.ts";
@@ -398,6 +399,16 @@ ioTest("a guard lets an answer arrive that comes before the request is complete"
   assertEquals([head.status, await client.body(head)], [403, "no"]);
   client.close();
   await sending.join();
+});
+
+ioTest("a guard does not wait inside the patches of the runtime", async () => {
+  using _patches = patchAll();
+  await using server = await serve(() => "ok", GUARDED);
+  using client = await RawClient.connect(server.address);
+  await client.request("GET /");
+  assertEquals(await client.body(await client.head()), "ok");
+  await eventually(() => only(server).state === "idle"); // it reads at both ends
+  assertEquals(describeBlocked().filter((line) => line.includes("Deno.")), []);
 });
 
 ioTest("a guard leaves nothing behind when its greenlets are killed", async () => {
