@@ -14,10 +14,8 @@
 import { Interrupt } from "../core/errors.ts";
 import { original } from "../core/originals.ts";
 import { hub } from "../core/scheduler.ts";
-import { parkWait } from "../core/suspend.ts";
 import type { Timer, TimerTarget } from "../core/timer_heap.ts";
 import { until } from "../core/until.ts";
-import type { WaitKind } from "../core/waiter.ts";
 import { releaseTransport, type Socket, type Transport } from "../net/socket.ts";
 import { STATUS_TEXT } from "./_status.ts";
 import type { ConnectionState, HttpConnection } from "./guard.ts";
@@ -37,8 +35,6 @@ const NOTICE_TIME = 1000;
 
 /** A timer that is so late, in ms, says that the process was busy: what the client has sent may not have been seen. */
 const LATE = 100;
-
-const HAND_ON: WaitKind<void> = { name: "the end of a guarded connection" };
 
 const NEWLINE = 10;
 const RETURN = 13;
@@ -143,15 +139,9 @@ export class GuardedConnection implements HttpConnection, TimerTarget {
       server.setNoDelay();
       this.port = server.localAddr.port;
       this.#guard.register(this);
-      await parkWait<void>(
-        (wait) => {
-          void Promise.all([this.#handOn(buffer, count), this.#handBack()])
-            .then(() => wait.resume(undefined));
-          return () => this.close();
-        },
-        undefined,
-        HAND_ON,
-      );
+      await until(Promise.all([this.#handOn(buffer, count), this.#handBack()]), {
+        abandon: () => this.close(),
+      });
     } catch (error) {
       if (error instanceof Interrupt) throw error;
       // The client has left already, or the server is being stopped.
