@@ -137,17 +137,16 @@ export class Exchange extends Greenlet<void> {
     };
   }
 
-  /** Answers the request; `false` if it has been answered already. */
-  #respond(response: Response, length: number | undefined): boolean {
+  /** Answers the request, unless it has been answered already. */
+  #respond(response: Response, length: number | undefined): void {
     this.#timeLimit?.cancel();
     if (this.#status !== 0) {
       response.body?.cancel().catch(() => {}); // whatever it says, nobody is there to take it
-      return false;
+      return;
     }
     this.#status = response.status;
     this.#length = length;
     this.#resolve(response);
-    return true;
   }
 
   #respondWithText(status: number, text: string): void {
@@ -157,8 +156,8 @@ export class Exchange extends Greenlet<void> {
 
   async #upgrade(upgrade: Upgrade, answer: Response): Promise<void> {
     if (!await upgrade.clientIsThere()) return this.#respondWithText(499, "The client has left");
-    // Once begun it has to be answered with.
-    if (this.#status !== 0 || !this.#respond(upgrade.begin(answer), undefined)) return;
+    if (this.#status !== 0) return; // once begun it has to be answered with
+    this.#respond(upgrade.begin(answer), undefined);
     await upgrade.run(this.#settings.webSockets);
   }
 
@@ -211,7 +210,8 @@ export class Exchange extends Greenlet<void> {
       for await (const chunk of chunksOf(body)) {
         if (!begun) {
           if (this.#status !== 0) return; // the time limit was quicker
-          begun = this.#respond(response, 0);
+          this.#respond(response, 0);
+          begun = true;
         }
         if ((controller.desiredSize ?? 0) <= 0 && !gone) {
           await parkWait<void>((wait) => waitingForRoom.add(wait), undefined, ROOM);
