@@ -163,6 +163,7 @@ export {
 } from "./net/tls.ts";
 export { type PeerCertificate, type TlsEngine, type TlsInfo } from "./net/tls_info.ts";
 export { type AccessLogEntry, formatAccessLog } from "./http/access_log.ts";
+export type { HttpApp, HttpErrorHandler, HttpInfo } from "./http/app.ts";
 export { type BodyChunk, type HttpResult, streamed, type StreamedBody } from "./http/body.ts";
 export { connectWebSocket, type ConnectWebSocketOptions } from "./http/connect_websocket.ts";
 export { HttpError, WebSocketError } from "./http/errors.ts";
@@ -170,13 +171,7 @@ export { eventStream, type EventStreamOptions, type ServerSentEvent } from "./ht
 export type { ConnectionState, GuardOptions, HttpConnection } from "./http/guard.ts";
 export { type BodyOptions, readBytes, readJson, readText } from "./http/request_body.ts";
 export type { RequestLimits } from "./http/request_limits.ts";
-export {
-  type HttpApp,
-  type HttpErrorHandler,
-  type HttpInfo,
-  HttpServer,
-  type HttpServerOptions,
-} from "./http/server.ts";
+export { HttpServer, type HttpServerOptions } from "./http/server.ts";
 export {
   upgradeWebSocket,
   type WebSocketHandler,

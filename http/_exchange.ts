@@ -16,9 +16,9 @@ import type { OpenWebSockets } from "./_open_websockets.ts";
 import type { RequestPolicy } from "./_request_policy.ts";
 import { STATUS_TEXT } from "./_status.ts";
 import type { AccessLogEntry } from "./access_log.ts";
+import type { HttpApp, HttpErrorHandler, HttpInfo } from "./app.ts";
 import { answerFor, chunksOf, type Heartbeat, lengthOf, type StreamedResponse } from "./body.ts";
 import { HttpError } from "./errors.ts";
-import type { HttpApp, HttpErrorHandler, HttpInfo } from "./server.ts";
 import { isUpgraded, type Upgrade, upgradeOf } from "./upgrade_websocket.ts";
 
 const ROOM: WaitKind<void> = { name: "the client to take more of the body" };

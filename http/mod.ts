@@ -21,6 +21,7 @@
  */
 
 export { type AccessLogEntry, formatAccessLog } from "./access_log.ts";
+export type { HttpApp, HttpErrorHandler, HttpInfo } from "./app.ts";
 export { type BodyChunk, type HttpResult, streamed, type StreamedBody } from "./body.ts";
 export { connectWebSocket, type ConnectWebSocketOptions } from "./connect_websocket.ts";
 export { HttpError, WebSocketError } from "./errors.ts";
@@ -28,13 +29,7 @@ export { eventStream, type EventStreamOptions, type ServerSentEvent } from "./ev
 export type { ConnectionState, GuardOptions, HttpConnection } from "./guard.ts";
 export { type BodyOptions, readBytes, readJson, readText } from "./request_body.ts";
 export type { RequestLimits } from "./request_limits.ts";
-export {
-  type HttpApp,
-  type HttpErrorHandler,
-  type HttpInfo,
-  HttpServer,
-  type HttpServerOptions,
-} from "./server.ts";
+export { HttpServer, type HttpServerOptions } from "./server.ts";
 export {
   upgradeWebSocket,
   type WebSocketHandler,

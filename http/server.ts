@@ -1,8 +1,6 @@
 /**
  * The HTTP server: a greenlet for each request.
  *
- * A little over 400 lines, half of which say what the options are for.
- *
  * @module
  */
 
@@ -19,55 +17,9 @@ import { stderrLog } from "./_log_buffer.ts";
 import { OpenWebSockets } from "./_open_websockets.ts";
 import { limitFrom, RequestPolicy } from "./_request_policy.ts";
 import { type AccessLogEntry, formatAccessLog } from "./access_log.ts";
-import type { HttpResult } from "./body.ts";
+import type { HttpApp, HttpErrorHandler, HttpInfo } from "./app.ts";
 import { Guard, type GuardOptions, type HttpConnection } from "./guard.ts";
 import type { RequestLimits } from "./request_limits.ts";
-
-/**
- * What the app learns about a request besides the request itself.
- *
- * @example
- * ```ts
- * import type { HttpInfo } from "@gevent/deno/http";
- *
- * const clientOf = (info: HttpInfo) => "hostname" in info.remoteAddr ? info.remoteAddr.hostname : "-";
- * console.assert(clientOf.length === 1);
- * ```
- */
-export interface HttpInfo {
-  /** The address of the client. */
-  readonly remoteAddr: Deno.Addr;
-}
-
-/**
- * What answers requests, each in a greenlet of its own.
- *
- * @example
- * ```ts
- * import type { HttpApp } from "@gevent/deno/http";
- *
- * const app: HttpApp = (request) => `You asked for ${new URL(request.url).pathname}`;
- * console.assert(app.length === 1);
- * ```
- */
-export type HttpApp = (request: Request, info: HttpInfo) => HttpResult | PromiseLike<HttpResult>;
-
-/**
- * What makes an answer of an error that an app has thrown; see {@link HttpServerOptions.onError}.
- *
- * @example
- * ```ts
- * import { HttpError, type HttpErrorHandler } from "@gevent/deno/http";
- *
- * const inJson: HttpErrorHandler = (error) =>
- *   error instanceof HttpError ? Response.json({ error: error.message }, { status: error.status }) : undefined;
- * console.assert(inJson.length === 1);
- * ```
- */
-export type HttpErrorHandler = (
-  error: unknown,
-  request: Request,
-) => Response | undefined | PromiseLike<Response | undefined>;
 
 /**
  * What `HttpServer` takes; `null` takes a limit away.

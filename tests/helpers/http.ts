@@ -6,7 +6,8 @@
 
 import type { Greenlet } from "../../core/greenlet.ts";
 import { Pool, type PoolAddOptions } from "../../core/pool.ts";
-import { type HttpApp, HttpServer, type HttpServerOptions } from "../../http/server.ts";
+import type { HttpApp } from "../../http/app.ts";
+import { HttpServer, type HttpServerOptions } from "../../http/server.ts";
 import type { Address } from "../../net/address.ts";
 import { connect } from "../../net/connect.ts";
 import type { Socket } from "../../net/socket.ts";

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sleep } from "../../core/sleep.ts";
 import { type AccessLogEntry, formatAccessLog } from "../../http/access_log.ts";
+import type { HttpApp } from "../../http/app.ts";
 import { HttpError } from "../../http/errors.ts";
-import { type HttpApp, HttpServer } from "../../http/server.ts";
+import { HttpServer } from "../../http/server.ts";
 import { RawClient, serve } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports, collectStderr } from "../helpers/reports.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from "node:http2";
 import { sleep } from "../../core/sleep.ts";
-import type { HttpApp, HttpServer, HttpServerOptions } from "../../http/server.ts";
+import type { HttpApp } from "../../http/app.ts";
+import type { HttpServer, HttpServerOptions } from "../../http/server.ts";
 import { Event } from "../../sync/event.ts";
 import { AUTHORITY, CERTIFICATE, KEY } from "../helpers/certificates.ts";
 import { serve } from "../helpers/http.ts";

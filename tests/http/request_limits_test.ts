@@ -2,9 +2,10 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import { GreenletExit } from "../../core/errors.ts";
 import { Timeout } from "../../core/timeout.ts";
 import type { AccessLogEntry } from "../../http/access_log.ts";
+import type { HttpApp } from "../../http/app.ts";
 import { HttpError } from "../../http/errors.ts";
 import { readBytes, readJson, readText } from "../../http/request_body.ts";
-import { type HttpApp, HttpServer, type HttpServerOptions } from "../../http/server.ts";
+import { HttpServer, type HttpServerOptions } from "../../http/server.ts";
 import { RawClient, serve } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports } from "../helpers/reports.ts";
