@@ -11,6 +11,7 @@ import { withTimeout } from "../core/timeout.ts";
 import { until } from "../core/until.ts";
 import { type Address, formatAddress, type ParsedAddress } from "../net/address.ts";
 import { BaseServer, type BaseServerOptions } from "../net/base_server.ts";
+import { requireReusePort } from "../net/reuse_port.ts";
 import { CUT_OFF, Exchange, type ExchangeSettings } from "./_exchange.ts";
 import { BEHIND } from "./_guarded_connection.ts";
 import { stderrLog } from "./_log_buffer.ts";
@@ -226,7 +227,7 @@ export class HttpServer extends BaseServer {
       this.#server = original(Deno, "serve")({ ...common, path: address.path }, handler);
     } else {
       const { hostname = "0.0.0.0", port } = address;
-      if (reusePort) requireUnstableNet();
+      if (reusePort) requireReusePort();
       this.#server = original(Deno, "serve")(
         { ...common, ...tls, hostname, port, reusePort },
         handler,
@@ -352,12 +353,4 @@ function logOf({ log }: HttpServerOptions): ExchangeSettings["log"] {
   if (log === null) return null;
   if (log === undefined) return (entry) => stderrLog.add(formatAccessLog(entry));
   return (entry) => log(formatAccessLog(entry), entry);
-}
-
-/** The runtime would end the process. */
-function requireUnstableNet(): void {
-  if ("listenDatagram" in Deno) return;
-  throw new Deno.errors.NotSupported(
-    "Cannot share a port as Deno was started without --unstable-net",
-  );
 }

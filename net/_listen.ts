@@ -6,18 +6,14 @@
 
 import { original } from "../core/originals.ts";
 import { ABSTRACT, type ParsedAddress } from "./address.ts";
+import { requireReusePort } from "./reuse_port.ts";
 import type { StreamServerOptions } from "./stream_server.ts";
 
 /** Listens at an address. */
 export function listenAt(address: ParsedAddress, options: StreamServerOptions): Deno.Listener {
   if ("path" in address) return listenAtPath(address.path, options.mode) as Deno.Listener;
   const { backlog, reusePort = false, cert, key, alpnProtocols, engine } = options;
-  if (reusePort && !("listenDatagram" in Deno)) {
-    // The runtime would end the process.
-    throw new Deno.errors.NotSupported(
-      "Cannot share a port as Deno was started without --unstable-net",
-    );
-  }
+  if (reusePort) requireReusePort();
   const { hostname = "0.0.0.0", port } = address;
   const where = {
     hostname,
