@@ -15,6 +15,7 @@ import {
   type Greenlet,
   GreenletExit,
   Group,
+  Interrupt,
   main,
   sleep,
   spawn,
@@ -154,6 +155,11 @@ const CONVERSATIONS: Record<string, (signal: AbortSignal) => Promise<void>> = {
 };
 const KINDS = Object.keys(CONVERSATIONS);
 
+/** Killed while it cleaned up after a timeout. */
+function isInterrupted(error: unknown): boolean {
+  return error instanceof SuppressedError && error.error instanceof Interrupt;
+}
+
 /** One conversation, in a greenlet of its own, that may be killed or timed out at any moment. */
 async function converse(): Promise<void> {
   const kind = KINDS[random(KINDS.length)]!;
@@ -179,12 +185,9 @@ async function converse(): Promise<void> {
   } finally {
     await conversation.kill();
   }
-  count(
-    ended,
-    conversation.successful
-      ? (conversation.value instanceof GreenletExit ? "killed" : "ended")
-      : String(conversation.exception),
-  );
+  const { exception } = conversation;
+  const killed = conversation.value instanceof GreenletExit || isInterrupted(exception);
+  count(ended, killed ? "killed" : conversation.successful ? "ended" : String(exception));
 }
 
 async function beClient(): Promise<void> {
@@ -234,6 +237,9 @@ async function run(): Promise<SoakReport> {
 
   const complaints: string[] = [];
   if (wrong > 0) complaints.push(`${wrong} answers were wrong`);
+  for (const [end, times] of Object.entries(ended)) {
+    if (end !== "killed" && end !== "ended") complaints.push(`${times} times ${end}`);
+  }
   const half = heap.slice(1, 1 + SAMPLES / 2);
   const rest = heap.slice(1 + SAMPLES / 2);
   const growth = Math.min(...rest) / Math.max(...half);

@@ -4,6 +4,7 @@ import type { SoakReport } from "./soak.ts";
 Deno.test({
   name:
     "Servers and clients that are killed and timed out at random lose nothing and leave nothing behind",
+  timeout: 120_000,
   async fn() {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
