@@ -64,13 +64,16 @@ ioTest("headerTimeout answers 408 to a head that is not complete", async () => {
 ioTest("headerTimeout counts for the whole head, however it dribbles in", async () => {
   await using server = await guarded({ headerTimeout: 200 });
   using client = await RawClient.connect(server.address);
+  const head = `GET / HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(1000)}`;
+  let sent = 0;
   const dribble = spawn(async () => {
-    for (const char of "GET / HTTP/1.1\r\nhost: a\r\nx: " + "y".repeat(1000)) {
-      await client.send(char);
+    while (sent < head.length) {
+      await client.send(head[sent++]!);
       await sleep(5);
     }
   });
   assertEquals(await endOf(client), [408, "Request Timeout"]);
+  assert(sent < head.length, "It was listened to until the end");
   await dribble.kill();
 });
 
@@ -234,13 +237,11 @@ ioTest("maxHeaderSize answers 431 to a head that is longer", async () => {
 });
 
 ioTest("maxHeaderSize answers as soon as that much has come", async () => {
-  const begun = performance.now();
-  await using server = await guarded({ maxHeaderSize: 1000, headerTimeout: 60_000 });
+  await using server = await guarded({ maxHeaderSize: 1000 }); // and no time after which it would
   using client = await RawClient.connect(server.address);
   const sending = spawn(() => client.send(new Uint8Array(MORE_THAN_FITS).fill(65)).catch(() => {}));
   const head = await client.head();
   assertEquals([head.status, await client.body(head)], [431, "Request Header Fields Too Large"]);
-  assert(performance.now() - begun < 30_000);
   await sending.kill();
 });
 

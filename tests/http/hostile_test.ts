@@ -1,12 +1,11 @@
 /** Malformed and malicious requests over raw sockets: what is answered, and that nothing stays behind. */
 
 import { assert, assertEquals } from "@std/assert";
-import { withTimeout } from "../../core/timeout.ts";
-import { sleep } from "../../core/sleep.ts";
 import type { HttpServer, HttpServerOptions } from "../../http/server.ts";
 import { connectionsAt } from "../helpers/connections.ts";
 import { RawClient, serve } from "../helpers/http.ts";
-import { ioTest } from "../helpers/io_test.ts";
+import { eventually, ioTest } from "../helpers/io_test.ts";
+import { collectReports } from "../helpers/reports.ts";
 
 /** Each test runs against both. */
 const SERVERS: Record<string, HttpServerOptions> = {
@@ -14,36 +13,29 @@ const SERVERS: Record<string, HttpServerOptions> = {
   "HttpServer with a guard": { spawn: 50, guard: {} },
 };
 
-/** How long a server that says nothing more is listened to, in ms. */
-const SILENCE = 100;
-
 /** What a server did: the statuses it answered, then `closed` if it closed the connection. */
-async function tell(server: HttpServer, data: string): Promise<string> {
+function outcomeOf(answer: string): string {
+  return (answer.match(/(?<=HTTP\/1\.1 )\d+|closed$/g) ?? []).join(" ");
+}
+
+/** Sends something, and listens until the server has done one of what is expected, or closes the connection. */
+async function tell(server: HttpServer, data: string, ...expected: string[]): Promise<string> {
   using client = await RawClient.connect(server.address);
   await client.send(Uint8Array.from(data, (char) => char.charCodeAt(0)))
     .catch(() => {}); // it may have hung up in the middle of it
   let answer = "";
-  for (;;) {
-    const piece = await withTimeout(SILENCE, () => client.socket.recv(), { timeoutValue: null })
-      .catch(() => new Uint8Array()); // a reset is one way to close
-    if (piece === null) break;
-    if (piece.length === 0) {
-      answer += " closed";
-      break;
-    }
+  while (!expected.includes(outcomeOf(answer))) {
+    const piece = await client.socket.recv().catch(() => new Uint8Array()); // a reset is one way to close
+    if (piece.length === 0) return outcomeOf(`${answer} closed`);
     answer += new TextDecoder().decode(piece);
   }
-  return (answer.match(/(?<=HTTP\/1\.1 )\d+|closed$/g) ?? []).join(" ");
+  return outcomeOf(answer);
 }
 
 /** Nothing of a client that has left is kept. */
 async function assertClean(server: HttpServer): Promise<void> {
   assertEquals(await (await fetch(server.url)).text(), "GET ");
-  for (let i = 0; i < 200 && (server.pool.size > 0 || connectionsAt(server.port) > 1); i++) {
-    await sleep(10);
-  }
-  assertEquals(server.pool.size, 0, "Requests are left running");
-  assert(connectionsAt(server.port) <= 1, "Connections are left open"); // fetch keeps one
+  await eventually(() => server.pool.size === 0 && connectionsAt(server.port) <= 1); // fetch keeps one
 }
 
 function hostileTest(
@@ -73,7 +65,7 @@ const CHUNKED = `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`;
 const post = (headers: string, body: string): string =>
   `POST / HTTP/1.1\r\n${HOST}${headers}\r\n${body}`;
 
-/** Everything in front of `=>` in a name is what is sent; the value is what has to come back, one of these. */
+/** By name: what is sent, then what may come back. */
 const MALFORMED: Record<string, readonly [data: string, ...answers: string[]]> = {
   "Content-Length beside Transfer-Encoding": [
     post("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\nX"),
@@ -109,6 +101,10 @@ const MALFORMED: Record<string, readonly [data: string, ...answers: string[]]> =
     post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
     "400 closed",
   ],
+  "a Transfer-Encoding that is none": [
+    post("Transfer-Encoding: identity\r\n", "0\r\n\r\n"),
+    "400 closed",
+  ],
   "a Transfer-Encoding before chunked": [
     post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
     "501",
@@ -134,6 +130,7 @@ const MALFORMED: Record<string, readonly [data: string, ...answers: string[]]> =
   "a space in the name of a header": [`GET / HTTP/1.1\r\n${HOST}X Y: abc\r\n\r\n`, "400 closed"],
   "a header that begins with a space": [`GET / HTTP/1.1\r\n X: 1\r\n${HOST}\r\n`, "400 closed"],
   "two hosts": [`GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n`, "400 closed"],
+  "the same host twice": [`GET / HTTP/1.1\r\n${HOST}${HOST}\r\n`, "400 closed"],
   "a host that is none": [`GET / HTTP/1.1\r\nHost: a b/c@d\r\n\r\n`, "400", "400 closed"],
   "HTTP/0.9": ["GET /\r\n\r\n", "400 closed"],
   "a version of HTTP to come": [`GET / HTTP/2.0\r\n${HOST}\r\n`, "400 closed"],
@@ -142,6 +139,7 @@ const MALFORMED: Record<string, readonly [data: string, ...answers: string[]]> =
   "TRACE": [`TRACE / HTTP/1.1\r\n${HOST}\r\n`, "400", "405", "501"],
   "CONNECT": [`CONNECT a:80 HTTP/1.1\r\n${HOST}\r\n`, "501", "405", "400"],
   "a target that is none": [`GET *x HTTP/1.1\r\n${HOST}\r\n`, "400 closed"],
+  "no HTTP": ["HELLO\r\n\r\n", "400 closed"],
   "a TLS handshake": ["\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "400 closed"],
   "a chunk size that is no number": [`${CHUNKED}zz\r\nhello\r\n0\r\n\r\n`, "closed", "400 closed"],
   "a negative chunk size": [`${CHUNKED}-5\r\nhello\r\n0\r\n\r\n`, "closed", "400 closed"],
@@ -181,17 +179,22 @@ const MALFORMED: Record<string, readonly [data: string, ...answers: string[]]> =
 };
 
 hostileTest(
-  "refuses what is malformed, never calls the app, and serves the next",
+  "refuses what is malformed, does not call the app for such a head, and serves the next",
   {},
   async (server, seen) => {
+    using reports = collectReports();
     for (const [name, [data, ...answers]] of Object.entries(MALFORMED)) {
-      const answer = await tell(server, data);
+      seen.length = 0;
+      const answer = await tell(server, data, ...answers);
       assert(answers.includes(answer), `${name}: ${Deno.inspect(answer)} instead of ${answers}`);
       const { length } = seen;
+      // Where only the body is wrong, that depends on how much of it the runtime has seen.
+      if (!data.startsWith(CHUNKED)) assertEquals(length, 0, `${name}: the app was called`);
       assertEquals(await (await fetch(server.url)).text(), "GET ", name);
       assertEquals(seen.length, length + 1, `${name}: a request was left over`);
       assert(!seen.some(({ url }) => url.includes("evil")), name);
     }
+    assertEquals(reports.list, []);
   },
 );
 
@@ -210,14 +213,16 @@ hostileTest("answers what is odd but has one meaning", {}, async (server) => {
     "a proxy's form of the target": [`GET http://other/ HTTP/1.1\r\n${HOST}\r\n`, "200"],
     "OPTIONS of the server": [`OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, "200"],
   };
+  const last = `GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`; // nothing comes in between
   for (const [name, [data, answer]] of Object.entries(odd)) {
-    assertEquals(await tell(server, data), answer, name);
+    const expected = `${answer} 200 closed`;
+    assertEquals(await tell(server, data + last, expected), expected, name);
   }
 });
 
 hostileTest("does not take the rest of a body for a request", {}, async (server, seen) => {
-  const answer = await tell(server, post("Content-Length: 3\r\n", "abc@@@ / HTTP/1.1\r\n\r\n"));
-  assertEquals(answer, "200 400 closed");
+  const request = post("Content-Length: 3\r\n", "abc@@@ / HTTP/1.1\r\n\r\n");
+  assertEquals(await tell(server, request, "200 400 closed"), "200 400 closed");
   assertEquals(seen.length, 1);
 });
 
@@ -228,10 +233,12 @@ hostileTest(
     await tell(
       server,
       `GET / HTTP/1.1\r\n${HOST}X_Forwarded_For: evil\r\nX-Forwarded-For: real\r\n\r\n`,
+      "200",
     );
-    for (const { headers } of seen) {
-      assertEquals([...headers.keys()].filter((name) => name.includes("_")), []);
-    }
+    assertEquals(
+      seen.map(({ headers }) => [headers.get("x-forwarded-for"), headers.has("x_forwarded_for")]),
+      [["real", false]],
+    );
   },
 );
 
@@ -252,7 +259,7 @@ hostileTest("gets over clients that leave at any byte of a chunked body", {}, as
   }
 });
 
-hostileTest("asks a client to continue only when somebody reads the body", {}, async (server) => {
+hostileTest("gets over clients that ask to continue and leave", {}, async (server) => {
   for (let i = 0; i < 20; i++) {
     using client = await RawClient.connect(server.address);
     await client.send(post("Expect: 100-continue\r\nContent-Length: 1000000\r\n", ""));
@@ -270,11 +277,11 @@ hostileTest(
   "refuses bodies that are too large, declared or not",
   { maxBodySize: 1000 },
   async (server) => {
-    const declared = await tell(server, post("Content-Length: 1000000\r\n", "a".repeat(10_000)));
-    assert(["413", "413 closed"].includes(declared), declared);
+    const declared = post("Content-Length: 1000000\r\n", "a".repeat(10_000));
+    assertEquals(await tell(server, declared, "413"), "413");
     const chunk = `400\r\n${"a".repeat(1024)}\r\n`;
-    const counted = await tell(server, `${CHUNKED}${chunk.repeat(5)}0\r\n\r\n`);
-    assert(["413", "413 closed"].includes(counted), counted);
+    const counted = `${CHUNKED}${chunk.repeat(5)}0\r\n\r\n`;
+    assertEquals(await tell(server, counted, "413"), "413");
   },
 );
 
@@ -283,44 +290,8 @@ hostileTest("serves others while many connections say nothing", {}, async (serve
   try {
     for (let i = 0; i < 500; i++) silent.push(await RawClient.connect(server.address));
     assertEquals(await (await fetch(server.url)).text(), "GET ");
-    assertEquals(await tell(server, `GET / HTTP/1.1\r\n${HOST}\r\n`), "200");
+    assertEquals(await tell(server, `GET / HTTP/1.1\r\n${HOST}\r\n`, "200"), "200");
   } finally {
     for (const client of silent) client.close();
   }
 });
-
-ioTest("HttpServer with a guard ends heads that dribble in", async () => {
-  const server = await serve(() => "late", { guard: { headerTimeout: 100 } });
-  try {
-    using client = await RawClient.connect(server.address);
-    const request = `GET / HTTP/1.1\r\n${HOST}X: ${"a".repeat(1000)}`;
-    let sent = 0;
-    const answer = client.rest();
-    while (sent < request.length && !client.socket.closed) {
-      const failed = await client.send(request[sent++]!).then(() => false, () => true);
-      if (failed) break;
-      await sleep(10);
-    }
-    assert(sent < request.length, "It was listened to until the end");
-    assert((await answer).startsWith("HTTP/1.1 408 "));
-  } finally {
-    await server.stop();
-  }
-});
-
-ioTest(
-  "HttpServer with a guard ends connections that say nothing, before and after an answer",
-  async () => {
-    const server = await serve(() => "hello", { guard: { headerTimeout: 50, idleTimeout: 50 } });
-    try {
-      using mute = await RawClient.connect(server.address);
-      assertEquals((await mute.rest()).replace(/^HTTP\/1\.1 408 [\s\S]*/, ""), "");
-      using idle = await RawClient.connect(server.address);
-      await idle.request("GET /");
-      assertEquals(await idle.body(await idle.head()), "hello");
-      assertEquals(await idle.rest(), "");
-    } finally {
-      await server.stop();
-    }
-  },
-);
