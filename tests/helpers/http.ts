@@ -4,9 +4,12 @@
  * @module
  */
 
+import { nextTurn } from "../../core/clock.ts";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { Pool, type PoolAddOptions } from "../../core/pool.ts";
+import { sleep } from "../../core/sleep.ts";
 import type { HttpApp } from "../../http/app.ts";
+import type { HttpResult } from "../../http/body.ts";
 import { HttpServer, type HttpServerOptions } from "../../http/server.ts";
 import type { Address } from "../../net/address.ts";
 import { connect } from "../../net/connect.ts";
@@ -36,6 +39,40 @@ export async function serve(app: HttpApp, options: HttpServerOptions = {}): Prom
   const server = new HttpServer("127.0.0.1:0", app, { log: null, ...options });
   await server.start();
   return server;
+}
+
+/** An app, and the error that has ended it. */
+export interface WatchedApp {
+  readonly app: HttpApp;
+  readonly error: unknown;
+}
+
+/** Watches an app, by default one that does not come to an end by itself. */
+export function watchApp(app: HttpApp = () => sleep(60_000)): WatchedApp {
+  const watched = {
+    error: undefined as unknown,
+    async app(...args: Parameters<HttpApp>): Promise<HttpResult> {
+      try {
+        return await app(...args);
+      } catch (error) {
+        watched.error = error;
+        throw error;
+      }
+    },
+  };
+  return watched;
+}
+
+/** A body that goes on for ever and that no greenlet produces; it knows whether somebody has ended it. */
+export class EndlessBody {
+  cancelled = false;
+  readonly stream: ReadableStream<Uint8Array> = new ReadableStream({
+    pull: async (controller): Promise<void> => {
+      await nextTurn();
+      if (!this.cancelled) controller.enqueue(new Uint8Array(10));
+    },
+    cancel: () => void (this.cancelled = true),
+  });
 }
 
 /** What a server answered. */

@@ -181,6 +181,7 @@ export class RawWebSocketServer implements Disposable {
   }
 }
 
-function acceptKeyFor(key: string): string {
+/** What a server answers to the key of a client. */
+export function acceptKeyFor(key: string): string {
   return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 }

@@ -18,7 +18,7 @@ import { patchAll } from "../../monkey/patch_all.ts";
 import { connect } from "../../net/connect.ts";
 import { Event } from "../../sync/event.ts";
 import { AUTHORITY, CERTIFICATE, KEY } from "../helpers/certificates.ts";
-import { RawClient, serve } from "../helpers/http.ts";
+import { EndlessBody, RawClient, serve, watchApp } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports } from "../helpers/reports.ts";
 import { assertLeaksNoFile, MORE_THAN_FITS } from "../helpers/sockets.ts";
@@ -322,21 +322,14 @@ ioTest("HttpServer.connections shows what each connection is about", async () =>
 
 ioTest("HttpConnection.close() ends a request with its client", async () => {
   using reports = collectReports();
-  let outcome: unknown;
-  await using server = await serve(async () => {
-    try {
-      await sleep(60_000);
-    } catch (error) {
-      outcome = error;
-      throw error;
-    }
-  }, { ...GUARDED, killOnDisconnect: true });
+  const watched = watchApp();
+  await using server = await serve(watched.app, { ...GUARDED, killOnDisconnect: true });
   using client = await RawClient.connect(server.address);
   await client.request("GET /");
   await eventually(() => server.pool.size === 1);
   only(server).close();
   await eventually(() => server.pool.size === 0);
-  assertInstanceOf(outcome, GreenletExit);
+  assertInstanceOf(watched.error, GreenletExit);
   assertEquals(reports.list, []);
 });
 
@@ -348,21 +341,14 @@ ioTest("killOnDisconnect with a guard kills a request whose client leaves", asyn
       (client: RawClient): Promise<void> => client.socket.shutdown("write"),
     ]
   ) {
-    let outcome: unknown;
-    await using server = await serve(async () => {
-      try {
-        await sleep(60_000);
-      } catch (error) {
-        outcome = error;
-        throw error;
-      }
-    }, { ...GUARDED, killOnDisconnect: true });
+    const watched = watchApp();
+    await using server = await serve(watched.app, { ...GUARDED, killOnDisconnect: true });
     using client = await RawClient.connect(server.address);
     await client.request("GET /");
     await eventually(() => server.pool.size === 1);
     await leave(client);
     await eventually(() => server.pool.size === 0);
-    assertInstanceOf(outcome, GreenletExit);
+    assertInstanceOf(watched.error, GreenletExit);
   }
   assertEquals(reports.list, []);
 });
@@ -505,22 +491,13 @@ ioTest("HttpServer.stop() with a guard cuts off a client that takes nothing", as
 ioTest(
   "HttpServer.stop() with a guard ends an endless body that no greenlet produces",
   async () => {
-    let cancelled = false;
-    const server = await serve(() =>
-      new Response(
-        new ReadableStream({
-          async pull(controller): Promise<void> {
-            await new Promise((resolve) => setTimeout(resolve, 1));
-            if (!cancelled) controller.enqueue(new Uint8Array(10));
-          },
-          cancel: () => void (cancelled = true),
-        }),
-      ), GUARDED);
+    const body = new EndlessBody();
+    const server = await serve(() => new Response(body.stream), GUARDED);
     using client = await RawClient.connect(server.address);
     await client.request("GET /");
     await client.head();
     await server.stop({ timeout: 1 });
-    await eventually(() => cancelled);
+    await eventually(() => body.cancelled);
   },
 );
 

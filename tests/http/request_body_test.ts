@@ -4,7 +4,7 @@ import { spawn } from "../../core/spawn.ts";
 import { Timeout } from "../../core/timeout.ts";
 import { HttpError } from "../../http/errors.ts";
 import { readBytes, readJson, readText } from "../../http/request_body.ts";
-import { RawClient, serve } from "../helpers/http.ts";
+import { RawClient, serve, watchApp } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports } from "../helpers/reports.ts";
 import { bytes } from "../helpers/sockets.ts";
@@ -177,22 +177,15 @@ ioTest("readText() throws 400 for a body that is malformed", async () => {
 
 ioTest("readText() throws 400 when the client leaves in the middle of the body", async () => {
   using reports = collectReports();
-  let outcome: unknown;
-  await using server = await serve(async (request) => {
-    try {
-      return await readText(request);
-    } catch (error) {
-      outcome = error;
-      throw error;
-    }
-  });
+  const watched = watchApp((request) => readText(request));
+  await using server = await serve(watched.app);
   using client = await RawClient.connect(server.address);
   await client.request("POST /", { "content-length": "10" }, "12345");
   await eventually(() => server.pool.size === 1);
   client.close();
   await eventually(() => server.pool.size === 0);
-  assertInstanceOf(outcome, HttpError);
-  assertEquals(outcome.status, 400);
+  assertInstanceOf(watched.error, HttpError);
+  assertEquals(watched.error.status, 400);
   assertEquals(reports.list, []);
 });
 

@@ -6,7 +6,7 @@ import type { HttpApp } from "../../http/app.ts";
 import { HttpError } from "../../http/errors.ts";
 import { readBytes, readJson, readText } from "../../http/request_body.ts";
 import { HttpServer, type HttpServerOptions } from "../../http/server.ts";
-import { RawClient, serve } from "../helpers/http.ts";
+import { RawClient, serve, watchApp } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports } from "../helpers/reports.ts";
 
@@ -163,17 +163,12 @@ for (const [name, read] of READERS) {
   ioTest(`HttpServer ends a request that is killed while it reads by ${name}`, async () => {
     if (name === "a request made of it") return;
     using reports = collectReports();
-    let outcome: unknown;
     let begun = false;
-    await using server = await serve(async (request) => {
-      try {
-        begun = true;
-        return await read(request);
-      } catch (error) {
-        outcome = error;
-        throw error;
-      }
+    const watched = watchApp((request) => {
+      begun = true;
+      return read(request);
     });
+    await using server = await serve(watched.app);
     for (const headers of [{ "content-length": "5" }, CHUNKED]) {
       using client = await RawClient.connect(server.address);
       begun = false;
@@ -181,7 +176,7 @@ for (const [name, read] of READERS) {
       await eventually(() => begun);
       for (const greenlet of server.pool) await greenlet.kill();
       assertEquals((await client.head()).status, 503);
-      assertInstanceOf(outcome, GreenletExit);
+      assertInstanceOf(watched.error, GreenletExit);
     }
     assertEquals(reports.list, []);
   });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertFalse, assertInstanceOf } from "@std/assert
 import { GreenletExit } from "../../core/errors.ts";
 import { sleep } from "../../core/sleep.ts";
 import { Event } from "../../sync/event.ts";
-import { RawClient, serve } from "../helpers/http.ts";
+import { RawClient, serve, watchApp } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports } from "../helpers/reports.ts";
 
@@ -10,21 +10,14 @@ import { collectReports } from "../helpers/reports.ts";
 
 ioTest("killOnDisconnect kills the greenlet of a request whose client leaves", async () => {
   using reports = collectReports();
-  let outcome: unknown;
-  await using server = await serve(async () => {
-    try {
-      await sleep(60_000);
-    } catch (error) {
-      outcome = error;
-      throw error;
-    }
-  }, { killOnDisconnect: true });
+  const watched = watchApp();
+  await using server = await serve(watched.app, { killOnDisconnect: true });
   using client = await RawClient.connect(server.address);
   await client.request("GET /");
   await eventually(() => server.pool.size === 1);
   client.close();
   await eventually(() => server.pool.size === 0);
-  assertInstanceOf(outcome, GreenletExit);
+  assertInstanceOf(watched.error, GreenletExit);
   assertEquals(reports.list, []);
 });
 

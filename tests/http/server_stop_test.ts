@@ -4,7 +4,7 @@ import { spawn } from "../../core/spawn.ts";
 import { HttpServer } from "../../http/server.ts";
 import { connect } from "../../net/connect.ts";
 import { Event } from "../../sync/event.ts";
-import { RawClient, serve, WatchedPool } from "../helpers/http.ts";
+import { EndlessBody, RawClient, serve, WatchedPool } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { collectReports } from "../helpers/reports.ts";
 import { MORE_THAN_FITS } from "../helpers/sockets.ts";
@@ -110,25 +110,15 @@ ioTest("HttpServer.stop() ends an endless streamed body", async () => {
 ioTest(
   "HttpServer.stop() does not wait for an endless body that no greenlet produces",
   async () => {
-    let cancelled = false;
-    const server = await serve(() =>
-      new Response(
-        new ReadableStream({
-          async pull(controller): Promise<void> {
-            await new Promise((resolve) => setTimeout(resolve, 1));
-            if (!cancelled) controller.enqueue(new Uint8Array(10));
-          },
-          cancel: () => void (cancelled = true),
-        }),
-      )
-    );
+    const body = new EndlessBody();
+    const server = await serve(() => new Response(body.stream));
     using client = await RawClient.connect(server.address);
     await client.request("GET /");
     await client.head();
     await server.stop({ timeout: 1 });
     await assertRejects(() => connect(server.address), Deno.errors.ConnectionRefused);
     client.close();
-    await eventually(() => cancelled);
+    await eventually(() => body.cancelled);
   },
 );
 
