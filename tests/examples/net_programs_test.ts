@@ -5,7 +5,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { type Example, runExample, startExample } from "../helpers/example.ts";
+import type { ChildProgram } from "../helpers/child_program.ts";
+import { runExample, startExample } from "../helpers/example.ts";
 import { bytes, readAll, text, write } from "../helpers/sockets.ts";
 import { exists, withFolder } from "../helpers/unix_sockets.ts";
 
@@ -14,7 +15,7 @@ function programTest(name: string, fn: () => Promise<void>): void {
 }
 
 /** The port that an example says it is at. */
-async function portOf(example: Example): Promise<number> {
+async function portOf(example: ChildProgram): Promise<number> {
   const [, port] = await example.printed(/(?:[Pp]ort |127\.0\.0\.1:)(\d+)\b.*Ctrl-C/);
   return Number(port);
 }

@@ -4,14 +4,9 @@
  * @module
  */
 
-const PROGRAM = new URL("../../examples/chat.ts", import.meta.url).href;
+import { ChildProgram, type ProgramResult } from "./child_program.ts";
 
-/** What came of a program. */
-export interface ProgramResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+const PROGRAM = new URL("../../examples/chat.ts", import.meta.url).href;
 
 /** What a request was answered with. */
 export interface Answer {
@@ -31,15 +26,11 @@ export interface ProgramOptions {
 export class ChatProgram implements AsyncDisposable {
   /** Where it is, with a slash at the end. */
   readonly url: string;
-  readonly pid: number;
-  readonly #process: Deno.ChildProcess;
-  readonly #result: Promise<ProgramResult>;
+  readonly #program: ChildProgram;
 
-  private constructor(process: Deno.ChildProcess, url: string, result: Promise<ProgramResult>) {
-    this.#process = process;
-    this.pid = process.pid;
+  private constructor(program: ChildProgram, url: string) {
+    this.#program = program;
     this.url = url;
-    this.#result = result;
   }
 
   /**
@@ -48,28 +39,17 @@ export class ChatProgram implements AsyncDisposable {
    * @throws {Error} With what it has printed, when it ends instead.
    */
   static async start(args: string[] = [], options: ProgramOptions = {}): Promise<ChatProgram> {
-    const process = spawnProgram(
+    const program = startProgram(
       args.includes("--port") ? args : ["--port", "0", ...args],
       options,
     );
-    const found = Promise.withResolvers<string | undefined>();
-    let stdout = "";
-    const printed = (async () => {
-      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-        stdout += text;
-        found.resolve(/^Chat is at (\S+) \(Ctrl-C to stop\)\n/.exec(stdout)?.[1]);
-      }
-      found.resolve(undefined);
-    })();
-    const stderr = new Response(process.stderr).text();
-    const result = (async () => {
-      const { code } = await process.status;
-      await printed;
-      return { code, stdout, stderr: await stderr };
-    })();
-    const url = await found.promise;
-    if (url !== undefined) return new ChatProgram(process, url, result);
-    throw new Error(`Chat has not started: ${Deno.inspect(await result)}`);
+    const [, url] = await program.printed(/^Chat is at (\S+) \(Ctrl-C to stop\)\n/);
+    return new ChatProgram(program, url!);
+  }
+
+  /** The id of its process. */
+  get pid(): number {
+    return this.#program.pid;
   }
 
   /** The port it listens at. */
@@ -90,18 +70,13 @@ export class ChatProgram implements AsyncDisposable {
 
   /** Sends it a signal, Ctrl-C by default, and waits for its end. */
   async stop(signal: Deno.Signal = "SIGINT"): Promise<ProgramResult> {
-    this.#process.kill(signal);
-    return await this.#result;
+    this.#program.kill(signal);
+    return await this.#program.end();
   }
 
   /** Kills it, if need be. */
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#result;
+    await this.#program[Symbol.asyncDispose]();
   }
 
   async #ask(path: string, init: RequestInit): Promise<Answer> {
@@ -113,22 +88,12 @@ export class ChatProgram implements AsyncDisposable {
 
 /** Runs the program to its end. */
 export async function runChat(...args: string[]): Promise<ProgramResult> {
-  const process = spawnProgram(args, {});
-  const [{ code }, stdout, stderr] = await Promise.all([
-    process.status,
-    new Response(process.stdout).text(),
-    new Response(process.stderr).text(),
-  ]);
-  return { code, stdout, stderr };
+  await using program = startProgram(args, {});
+  return await program.end();
 }
 
-function spawnProgram(args: string[], options: ProgramOptions): Deno.ChildProcess {
+function startProgram(args: string[], options: ProgramOptions): ChildProgram {
   const { program = PROGRAM, env = {} } = options;
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-config", "--no-lock", program, ...args],
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const flags = ["run", "-A", "--quiet", "--no-config", "--no-lock"];
+  return new ChildProgram([Deno.execPath(), ...flags, program, ...args], env);
 }

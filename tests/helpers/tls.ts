@@ -13,6 +13,7 @@ import {
   type TlsServerOptions,
 } from "../../net/tls.ts";
 import { AUTHORITY, CERTIFICATE, KEY } from "./certificates.ts";
+import { ChildProgram } from "./child_program.ts";
 
 /** What a client of the test server needs. */
 export const CLIENT: TlsClientOptions & { hostname: string } = {
@@ -76,38 +77,7 @@ export async function runPython(source: string, ...args: string[]): Promise<stri
   return decode(stdout);
 }
 
-/** A Python program that runs. */
-export interface PythonProgram extends AsyncDisposable {
-  /** The first line it prints, or what comes up to its end. */
-  line(): Promise<string>;
-}
-
-/** Starts a Python program with arguments; it is killed at the end of an `await using` block. */
-export function startPython(source: string, ...args: string[]): PythonProgram {
-  const process = new Deno.Command(PYTHON, {
-    args: ["-c", source, ...args],
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  return {
-    async line() {
-      let text = "";
-      while (!text.includes("\n")) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        text += value;
-      }
-      return text.split("\n")[0]!;
-    },
-    async [Symbol.asyncDispose]() {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // It has ended.
-      }
-      await reader.cancel();
-      await process.status;
-    },
-  };
+/** Starts a Python program with arguments. */
+export function startPython(source: string, ...args: string[]): ChildProgram {
+  return new ChildProgram([PYTHON, "-c", source, ...args]);
 }

@@ -2,12 +2,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HttpServer } from "../../http/server.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { RawClient, serve } from "../helpers/http.ts";
-import { type Script, startScript } from "../helpers/script.ts";
+import type { ChildProgram } from "../helpers/child_program.ts";
+import { startScript } from "../helpers/script.ts";
 
 const LINUX = Deno.build.os === "linux";
 
 /** A process that says who it is, at a port that it shares with others. */
-async function startSharing(port: number, guard: boolean): Promise<[Script, number]> {
+async function startSharing(port: number, guard: boolean): Promise<[ChildProgram, number]> {
   const script = startScript(
     `
     import { HttpServer } from "@/http/mod.ts";

@@ -101,7 +101,8 @@ os._exit(0)
 for (const version of ["TLSv1_2", "TLSv1_3"]) {
   opensslTest(`startTls() gets all of a server with OpenSSL (${version})`, async (folder) => {
     await using server = startPython(PYTHON_SERVER, folder, version);
-    const plain = await connect(Number(await server.line()));
+    const [port] = await server.printed(/^\d+(?=\n)/);
+    const plain = await connect(Number(port));
     await plain.sendAll(bytes("STARTTLS\n"));
     assertEquals(text(await plain.readLine()), "220\n");
     using secure = await startTls(plain, CLIENT);
