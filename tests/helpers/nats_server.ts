@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ChildServer, findProgram, freePort } from "./child_server.ts";
+import { ChildServer, freePort } from "./child_server.ts";
+import { findProgram } from "./find_program.ts";
 
 /** Why there can be no NATS server; `undefined` when there can be one. */
 export const noNats: string | undefined = findProgram("nats-server") === undefined

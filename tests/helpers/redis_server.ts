@@ -5,7 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { ChildServer, findProgram, freePort } from "./child_server.ts";
+import { ChildServer, freePort } from "./child_server.ts";
+import { findProgram } from "./find_program.ts";
 
 /** Why there can be no Redis server; `undefined` when there can be one. */
 export const noRedis: string | undefined = findProgram("redis-server") === undefined

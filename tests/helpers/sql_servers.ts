@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ChildServer, findProgram, freePort, runProgram } from "./child_server.ts";
+import { ChildServer, freePort, runProgram } from "./child_server.ts";
+import { findProgram } from "./find_program.ts";
 
 /** Neither server runs as root: these are the users that Debian's packages make for them. */
 const asUser = (user: string): string[] =>

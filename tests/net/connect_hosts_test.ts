@@ -6,6 +6,7 @@ import { connect } from "../../net/connect.ts";
 import type { HostAddress } from "../../net/dns_records.ts";
 import { Resolver } from "../../net/resolver.ts";
 import type { Socket } from "../../net/socket.ts";
+import { freePort } from "../helpers/child_server.ts";
 import { ioTest } from "../helpers/io_test.ts";
 import { assertLeaksNoFile } from "../helpers/sockets.ts";
 
@@ -26,12 +27,6 @@ class OneHost extends Resolver {
       this.#addresses.map((address) => ({ address, family: family(address) })),
     );
   }
-}
-
-/** A port of 127.0.0.1 that nobody listens at. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Fills the queue of a listener, so that connecting to it takes for ever. */

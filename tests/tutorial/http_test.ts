@@ -6,20 +6,13 @@ import requestLocals from "../../examples/tutorial/request_locals.ts";
 import slowStream from "../../examples/tutorial/slow_stream.ts";
 import { type Address, getHub, type HttpServer, joinAll, sleep, spawn } from "../../mod.ts";
 import { runFast } from "../helpers/fast_clock.ts";
+import { findProgram } from "../helpers/find_program.ts";
 import { RawClient } from "../helpers/http.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { printed } from "../helpers/printed.ts";
 
-const hasBench = await isInstalled("ab");
+const hasBench = findProgram("ab") !== undefined;
 if (!hasBench) console.warn("A test of http_streaming is ignored: there is no ab (apache2-utils)");
-
-async function isInstalled(program: string): Promise<boolean> {
-  try {
-    return (await new Deno.Command(program, { args: ["-V"] }).output()).success;
-  } catch {
-    return false;
-  }
-}
 
 /** Registers a test with the server of an example, whose access log is returned by `printed`. */
 function serverTest(
