@@ -5,6 +5,7 @@ import { pythonCommand } from "./harness/runtimes.ts";
 import {
   type ComparisonPlan,
   type Peer,
+  PYTHON_PEERS,
   workloadCommand,
   type WorkloadPlan,
 } from "./harness/workload_comparison.ts";
@@ -14,7 +15,6 @@ import { SYNC } from "./sync_compare.ts";
 
 const OPERATIONS = 1000;
 const LIMIT = 60_000;
-const PYTHON: readonly Peer[] = ["gevent", "asyncio"];
 
 /** They cannot cancel the timers they start, which is why they get a process of their own. */
 const LEAKING: readonly Peer[] = ["abort_signal", "std"];
@@ -50,7 +50,9 @@ for (const { family, workloads } of [CORE, SYNC, MONKEY] as ComparisonPlan<strin
   const plans = Object.entries<WorkloadPlan>(workloads);
 
   for (const [workload, { operations }] of plans) {
-    const peers = (Object.keys(operations) as Peer[]).filter((peer) => !PYTHON.includes(peer));
+    const peers = (Object.keys(operations) as Peer[]).filter((peer) =>
+      !PYTHON_PEERS.includes(peer)
+    );
     Deno.test({
       name: `Every contestant for Deno does all operations of ${family} ${workload}`,
       timeout: LIMIT,
@@ -60,7 +62,7 @@ for (const { family, workloads } of [CORE, SYNC, MONKEY] as ComparisonPlan<strin
     });
   }
 
-  for (const peer of PYTHON) {
+  for (const peer of PYTHON_PEERS) {
     if (plans.every(([, { operations }]) => !(peer in operations))) continue;
     Deno.test({
       name: `${family}_${peer}.py does all operations of its workloads`,

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { parseArgs } from "node:util";
+import { OPTIONS } from "./harness/comparison_options.ts";
 import { atLeast, atMost } from "./harness/verdicts.ts";
 import { type ComparisonPlan, runComparison } from "./harness/workload_comparison.ts";
 import type { CoreContestant } from "./peers/core_contestant.ts";
@@ -186,4 +188,4 @@ export const CORE: ComparisonPlan<keyof CoreContestant> = {
   ],
 };
 
-if (import.meta.main) await runComparison(CORE, Deno.args);
+if (import.meta.main) await runComparison(CORE, parseArgs({ options: OPTIONS }).values);

@@ -8,11 +8,16 @@
  */
 
 import { parseArgs } from "node:util";
+import { OPTIONS } from "./harness/comparison_options.ts";
 import { EchoClient, type EchoLoad } from "./harness/echo_client.ts";
 import { requireConnections } from "./harness/file_limit.ts";
 import { describeMachine, writeReport } from "./harness/report.ts";
 import { denoCommand, pythonCommand } from "./harness/runtimes.ts";
-import { choosePeers, ServerComparison, type ServerPeer } from "./harness/server_comparison.ts";
+import {
+  compareServers,
+  type ServerComparison,
+  type ServerPeer,
+} from "./harness/server_comparison.ts";
 import { atLeast, atMost, formatVerdicts, ratio, type Verdict } from "./harness/verdicts.ts";
 
 const PEERS: readonly ServerPeer[] = [
@@ -59,21 +64,13 @@ const PEERS: readonly ServerPeer[] = [
 const MANY = 500;
 
 /** Who takes part when there are few connections: that is no problem for anybody else. */
-const FEW_PEERS = ["gevent_deno", "deno_loop", "node_net", "gevent"];
+const FEW_PEERS = "gevent_deno,deno_loop,node_net,gevent";
 
 /** The slowest of them may not take longer. */
 const SLOWEST_RATE = 5_000;
 
 const { values: options } = parseArgs({
-  args: Deno.args,
-  options: {
-    quick: { type: "boolean", default: false },
-    connections: { type: "string" },
-    messages: { type: "string" },
-    rounds: { type: "string" },
-    only: { type: "string" },
-    out: { type: "string" },
-  },
+  options: { ...OPTIONS, connections: { type: "string" }, messages: { type: "string" } },
 });
 
 function chooseLoads(): EchoLoad[] {
@@ -111,13 +108,10 @@ try {
     const { connections, messages } = load;
     const title = `Echo, ${connections} connections, ${messages} messages each`;
     const limit = Math.ceil(10 + connections * messages / SLOWEST_RATE);
-    const names = options.only?.split(",") ??
-      (connections < MANY ? FEW_PEERS : PEERS.map(({ name }) => name));
-    const comparison = await ServerComparison.run(choosePeers(PEERS, names), {
+    const only = options.only ?? (connections < MANY ? FEW_PEERS : undefined);
+    const comparison = await compareServers(PEERS, { ...options, only }, {
       unit: "msg",
-      progress: (text) => console.error(text),
       references: ["deno_loop", "gevent"],
-      rounds: Number(options.rounds ?? (options.quick ? 1 : 3)),
       load: async (port) => {
         const result = await client.run(port, load, limit);
         const evenness = result.leastServed / result.mostServed;

@@ -8,34 +8,20 @@
  */
 
 import { parseArgs } from "node:util";
+import { OPTIONS } from "./harness/comparison_options.ts";
 import { describeMachine, writeReport } from "./harness/report.ts";
 import { HTTP_PEERS } from "./harness/http_peers.ts";
-import { choosePeers, ServerComparison } from "./harness/server_comparison.ts";
+import { requirePrograms } from "./harness/require_programs.ts";
+import { compareServers } from "./harness/server_comparison.ts";
 import { atLeast, atMost, formatVerdicts, ratio } from "./harness/verdicts.ts";
-import { findWrk, type HttpLoad, runWrk } from "./harness/wrk.ts";
+import { type HttpLoad, runWrk } from "./harness/wrk.ts";
 
-const { values: options } = parseArgs({
-  args: Deno.args,
-  options: {
-    quick: { type: "boolean", default: false },
-    rounds: { type: "string" },
-    only: { type: "string" },
-    out: { type: "string" },
-  },
-});
-
-const missing = await findWrk();
-if (missing !== undefined) {
-  console.log(`skipped: wrk: ${missing}`);
-  Deno.exit();
-}
+const { values: options } = parseArgs({ options: OPTIONS });
+requirePrograms("wrk");
 const load: HttpLoad = { connections: 64, seconds: options.quick ? 2 : 10 };
-const names = options.only?.split(",") ?? HTTP_PEERS.map(({ name }) => name);
-const comparison = await ServerComparison.run(choosePeers(HTTP_PEERS, names), {
+const comparison = await compareServers(HTTP_PEERS, options, {
   unit: "req",
-  progress: (text) => console.error(text),
   references: ["deno_serve", "node_http"],
-  rounds: Number(options.rounds ?? (options.quick ? 1 : 3)),
   load: (port) => runWrk(port, load),
 });
 const ours = comparison.of("gevent_deno");

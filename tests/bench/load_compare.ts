@@ -9,30 +9,18 @@
  */
 
 import { parseArgs } from "node:util";
-import { findApacheBench, runApacheBench } from "./harness/apache_bench.ts";
+import { runApacheBench } from "./harness/apache_bench.ts";
+import { OPTIONS } from "./harness/comparison_options.ts";
 import { requireConnections } from "./harness/file_limit.ts";
 import { HeldConnections } from "./harness/held_connections.ts";
 import { describeMachine, writeReport } from "./harness/report.ts";
 import { HTTP_PEERS } from "./harness/http_peers.ts";
-import { choosePeers, type LoadResult, ServerComparison } from "./harness/server_comparison.ts";
-import { findWrk, runWrk } from "./harness/wrk.ts";
+import { requirePrograms } from "./harness/require_programs.ts";
+import { compareServers, type LoadResult } from "./harness/server_comparison.ts";
+import { runWrk } from "./harness/wrk.ts";
 
-const { values: options } = parseArgs({
-  args: Deno.args,
-  options: {
-    quick: { type: "boolean", default: false },
-    rounds: { type: "string" },
-    only: { type: "string" },
-    held: { type: "string" },
-    out: { type: "string" },
-  },
-});
-
-const missing = await findWrk() ?? await findApacheBench();
-if (missing !== undefined) {
-  console.log(`skipped: ${missing}`);
-  Deno.exit();
-}
+const { values: options } = parseArgs({ options: { ...OPTIONS, held: { type: "string" } } });
+requirePrograms("wrk", "ab");
 const held = Number(options.held ?? (options.quick ? 500 : 9000));
 await requireConnections(held);
 const seconds = options.quick ? 2 : 10;
@@ -52,14 +40,11 @@ const LOADS: Record<string, (port: number) => Promise<LoadResult>> = {
   },
 };
 
-const names = options.only?.split(",") ?? HTTP_PEERS.map(({ name }) => name);
 const report = [];
 for (const [title, load] of Object.entries(LOADS)) {
-  const comparison = await ServerComparison.run(choosePeers(HTTP_PEERS, names), {
+  const comparison = await compareServers(HTTP_PEERS, options, {
     unit: "req",
-    progress: (text) => console.error(text),
     references: ["deno_serve", "node_http"],
-    rounds: Number(options.rounds ?? (options.quick ? 1 : 3)),
     load,
   });
   console.log(`\nHello World over HTTP, ${title}\n\n${comparison.table()}`);

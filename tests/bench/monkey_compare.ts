@@ -8,12 +8,14 @@
  */
 
 import { parseArgs } from "node:util";
+import { findProgram } from "../helpers/find_program.ts";
+import { type ComparisonOptions, OPTIONS } from "./harness/comparison_options.ts";
 import { describeMachine, writeReport } from "./harness/report.ts";
 import { denoCommand } from "./harness/runtimes.ts";
-import { ServerComparison, type ServerPeer } from "./harness/server_comparison.ts";
+import { compareServers, type ServerPeer } from "./harness/server_comparison.ts";
 import { atLeast, atMost, formatVerdicts, ratio } from "./harness/verdicts.ts";
 import { type ComparisonPlan, runComparison } from "./harness/workload_comparison.ts";
-import { findWrk, type HttpLoad, runWrk } from "./harness/wrk.ts";
+import { type HttpLoad, runWrk } from "./harness/wrk.ts";
 import type { MonkeyContestant } from "./peers/monkey_contestant.ts";
 
 /** What is compared in one process. */
@@ -68,22 +70,12 @@ const SERVERS: readonly ServerPeer[] = [
   { name: "patched", title: "Hono, patched", command: denoCommand("hono_patched_http.ts") },
 ];
 
-/** How a comparison of servers is done. */
-interface ServerOptions {
-  readonly quick: boolean;
-  readonly rounds: number;
-  readonly out: string | undefined;
-}
-
-async function compareServers({ quick, rounds, out }: ServerOptions): Promise<void> {
-  const missing = await findWrk();
-  if (missing !== undefined) return console.log(`skipped: Hono: wrk: ${missing}`);
-  const load: HttpLoad = { connections: 64, seconds: quick ? 2 : 10 };
-  const comparison = await ServerComparison.run(SERVERS, {
+async function compareHono(options: ComparisonOptions): Promise<void> {
+  if (findProgram("wrk") === undefined) return console.log("skipped: Hono: wrk is not installed");
+  const load: HttpLoad = { connections: 64, seconds: options.quick ? 2 : 10 };
+  const comparison = await compareServers(SERVERS, { ...options, only: undefined }, {
     unit: "req",
-    progress: (text) => console.error(text),
     references: ["native"],
-    rounds,
     load: (port) => runWrk(port, load),
   });
   const [native, patched] = SERVERS.map(({ name }) => comparison.of(name)?.rate);
@@ -91,32 +83,15 @@ async function compareServers({ quick, rounds, out }: ServerOptions): Promise<vo
   console.log(`\n${comparison.table()}\n`);
   for (const line of comparison.skipped()) console.log(line);
   console.log(formatVerdicts(verdicts));
-  if (out === undefined) return;
+  if (options.out === undefined) return;
   const report = { machine: describeMachine(), load, verdicts, servers: comparison };
-  await writeReport(out, { "monkey_hono.json": JSON.stringify(report, null, 2) });
+  await writeReport(options.out, { "monkey_hono.json": JSON.stringify(report, null, 2) });
 }
 
 if (import.meta.main) {
-  const { values: { quick = false, rounds, only, out } } = parseArgs({
-    args: Deno.args,
-    options: {
-      quick: { type: "boolean" },
-      rounds: { type: "string" },
-      only: { type: "string" },
-      out: { type: "string" },
-    },
-  });
-  const names = only?.split(",");
-  const workloads = names?.filter((name) => name !== "hono");
-  if (workloads === undefined || workloads.length > 0) {
-    await runComparison(MONKEY, [
-      ...quick ? ["--quick"] : [],
-      ...rounds === undefined ? [] : ["--rounds", rounds],
-      ...workloads === undefined ? [] : ["--only", workloads.join()],
-      ...out === undefined ? [] : ["--out", out],
-    ]);
-  }
-  if (names === undefined || names.includes("hono")) {
-    await compareServers({ quick, rounds: Number(rounds ?? (quick ? 1 : 3)), out });
-  }
+  const { values: options } = parseArgs({ options: OPTIONS });
+  const names = options.only?.split(",");
+  const workloads = names?.filter((name) => name !== "hono").join();
+  if (workloads !== "") await runComparison(MONKEY, { ...options, only: workloads });
+  if (names?.includes("hono") ?? true) await compareHono(options);
 }

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { parseArgs } from "node:util";
+import { OPTIONS } from "./harness/comparison_options.ts";
 import { atLeast } from "./harness/verdicts.ts";
 import { type ComparisonPlan, runComparison } from "./harness/workload_comparison.ts";
 import type { SyncContestant } from "./peers/sync_contestant.ts";
@@ -148,4 +150,4 @@ export const SYNC: ComparisonPlan<keyof SyncContestant> = {
   ],
 };
 
-if (import.meta.main) await runComparison(SYNC, Deno.args);
+if (import.meta.main) await runComparison(SYNC, parseArgs({ options: OPTIONS }).values);

@@ -15,16 +15,6 @@ export interface ConnectingLoad {
   readonly concurrency: number;
 }
 
-/** Why there is no `ab`, `undefined` if there is. */
-export async function findApacheBench(): Promise<string | undefined> {
-  try {
-    await new Deno.Command("ab", { args: ["-V"], stdout: "null", stderr: "null" }).output();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
 /**
  * Puts load on a server of this machine.
  *

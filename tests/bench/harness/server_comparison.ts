@@ -5,6 +5,7 @@
  */
 
 import { type Panel, renderBarChart } from "./bar_chart.ts";
+import type { ComparisonOptions } from "./comparison_options.ts";
 import { type Outcome, takeTurns } from "./rounds.ts";
 import { ServerProcess } from "./server_process.ts";
 import { medians } from "./statistics.ts";
@@ -155,6 +156,19 @@ export class ServerComparison {
       ...outcome,
     }));
   }
+}
+
+/** Compares servers as somebody wants it, and says on the way whose turn it is. */
+export function compareServers(
+  peers: readonly ServerPeer[],
+  { quick, rounds, only }: ComparisonOptions,
+  options: Pick<ServerComparisonOptions, "unit" | "references" | "load">,
+): Promise<ServerComparison> {
+  return ServerComparison.run(only === undefined ? peers : choosePeers(peers, only.split(",")), {
+    ...options,
+    rounds: Number(rounds ?? (quick ? 1 : 3)),
+    progress: (text) => console.error(text),
+  });
 }
 
 /**

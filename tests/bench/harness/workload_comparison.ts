@@ -6,9 +6,9 @@
  * @module
  */
 
-import { parseArgs } from "node:util";
 import type { RunResult } from "../peers/run_workload.ts";
 import { runToEnd } from "./command.ts";
+import type { ComparisonOptions } from "./comparison_options.ts";
 import { describeMachine, writeReport } from "./report.ts";
 import { type Outcome, takeTurns } from "./rounds.ts";
 import { denoCommand, pythonCommand } from "./runtimes.ts";
@@ -44,7 +44,8 @@ export const PEERS = {
 /** One of those who may take part. */
 export type Peer = keyof typeof PEERS;
 
-const PYTHON: readonly Peer[] = ["gevent", "asyncio"];
+/** Those of them that run in Python. */
+export const PYTHON_PEERS: readonly Peer[] = ["gevent", "asyncio"];
 
 /** Who takes part in a workload, and with how many operations: fewer of slow ones, where the number does not matter. */
 export interface WorkloadPlan {
@@ -67,7 +68,7 @@ export interface ComparisonPlan<W extends string> {
 }
 
 /** How a comparison is done. */
-export interface ComparisonOptions<W extends string> {
+export interface WorkloadComparisonOptions<W extends string> {
   /** How often everybody runs. */
   readonly rounds: number;
   /** All workloads, when left out. */
@@ -105,7 +106,7 @@ export class WorkloadComparison<W extends string> {
   /** Lets all contestants take turns. */
   static async run<W extends string>(
     plan: ComparisonPlan<W>,
-    { rounds, only, quick = false, progress }: ComparisonOptions<W>,
+    { rounds, only, quick = false, progress }: WorkloadComparisonOptions<W>,
   ): Promise<WorkloadComparison<W>> {
     const { family, workloads } = plan;
     const measurements = (only ?? Object.keys(workloads) as W[]).flatMap((workload) =>
@@ -182,24 +183,14 @@ export class WorkloadComparison<W extends string> {
 }
 
 /**
- * The program of a comparison: reads the options `--quick`, `--rounds N`, `--only WORKLOAD,WORKLOAD` and `--out FOLDER`
- * for the numbers as JSON, and prints what came of it.
+ * The program of a comparison: prints what came of it, and writes the numbers as JSON if there is a folder for them.
  *
- * @throws {TypeError} When there is no such option or workload.
+ * @throws {TypeError} When there is no such workload.
  */
 export async function runComparison<W extends string>(
   plan: ComparisonPlan<W>,
-  args: readonly string[],
+  { quick, rounds, only, out }: ComparisonOptions,
 ): Promise<void> {
-  const { values: { quick, rounds, only, out } } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: "boolean", default: false },
-      rounds: { type: "string" },
-      only: { type: "string" },
-      out: { type: "string" },
-    },
-  });
   const comparison = await WorkloadComparison.run(plan, {
     rounds: Number(rounds ?? (quick ? 1 : 5)),
     only: chooseWorkloads(plan, only),
@@ -221,7 +212,7 @@ export function workloadCommand(
 ): [string, ...string[]] {
   const name = `${family}_${peer}`;
   const args = [workload, `${operations}`];
-  return PYTHON.includes(peer)
+  return PYTHON_PEERS.includes(peer)
     ? pythonCommand(`${name}.py`, args)
     : denoCommand("run_workload.ts", [name, ...args], ["--v8-flags=--expose-gc"]);
 }

@@ -46,7 +46,11 @@ Deno.test({
 });
 
 Deno.test("runComparison() refuses workloads that there are not", async () => {
-  await assertRejects(() => runComparison(PLAN, ["--only", "switch,swatch"]), TypeError, "swatch");
+  await assertRejects(
+    () => runComparison(PLAN, { quick: true, only: "switch,swatch" }),
+    TypeError,
+    "swatch",
+  );
 });
 
 for (

@@ -15,16 +15,6 @@ export interface HttpLoad {
   readonly seconds: number;
 }
 
-/** Why there is no `wrk`, `undefined` if there is. */
-export async function findWrk(): Promise<string | undefined> {
-  try {
-    await new Deno.Command("wrk", { args: ["-v"], stdout: "null", stderr: "null" }).output();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
 /**
  * Puts load on a server of this machine.
  *
