@@ -22,7 +22,7 @@ import { runWrk } from "./harness/wrk.ts";
 const { values: options } = parseArgs({ options: { ...OPTIONS, held: { type: "string" } } });
 requirePrograms("wrk", "ab");
 const held = Number(options.held ?? (options.quick ? 500 : 9000));
-await requireConnections(held);
+await requireConnections(2 * (held + 64)); // a guarded server has two files for each; the 64 are of wrk
 const seconds = options.quick ? 2 : 10;
 const requests = options.quick ? 1000 : 10_000;
 
