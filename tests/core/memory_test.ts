@@ -1,50 +1,55 @@
 import { assertEquals } from "@std/assert";
 import { runScript } from "../helpers/script.ts";
 
-/** A test that starts a process, where the garbage collector can be called. */
-function scriptTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, timeout: 60_000 });
+/** What the programs have in common: they are told what is to be collected, and wait until so many of it are. */
+const PRELUDE = `
+  import { sleep as pause } from "@/mod.ts";
+  let collected = 0;
+  const registry = new FinalizationRegistry(() => collected++);
+  const watched = (value = {}) => {
+    registry.register(value, undefined);
+    return value;
+  };
+  const collect = async (count) => {
+    for (let i = 0; i < 50 && collected < count; i++) {
+      gc();
+      await pause(2);
+    }
+  };
+`;
+
+/** A test of what a program prints in a process of its own, where the garbage collector can be called. */
+function collectTest(name: string, source: string, expected: string): void {
+  Deno.test({
+    name,
+    timeout: 60_000,
+    fn: async () => {
+      const { stdout, stderr } = await runScript(PRELUDE + source, "--v8-flags=--expose-gc");
+      assertEquals([stdout, stderr], [`${expected}\n`, ""]);
+    },
+  });
 }
 
-scriptTest("local() keeps nothing when the local or the greenlet is gone", async () => {
-  const { stdout, stderr } = await runScript(
-    `
-    import { local, sleep, spawn } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
-    const watched = () => {
-      const value = { big: new Array(1000).fill(0) };
-      registry.register(value, undefined);
-      return value;
-    };
+collectTest(
+  "local() keeps nothing when the local or the greenlet is gone",
+  `
+    import { local, spawn } from "@/mod.ts";
     const lasting = local(watched);
     const gone = spawn(() => void lasting.big);
     await gone.join();
     await spawn(async () => {
       (() => { for (let i = 0; i < 10; i++) void local(watched).big; })();
-      for (let i = 0; i < 50 && collected < 11; i++) {
-        gc();
-        await sleep(2);
-      }
+      await collect(11);
     }).join();
     console.log(collected, gone.dead, lasting !== undefined);
   `,
-    "--v8-flags=--expose-gc",
-  );
-  assertEquals([stdout, stderr], ["11 true true\n", ""]);
-});
+  "11 true true",
+);
 
-scriptTest("A greenlet that has ended keeps neither its arguments nor its parents", async () => {
-  const { stdout, stderr } = await runScript(
-    `
+collectTest(
+  "A greenlet that has ended keeps neither its arguments nor its parents",
+  `
     import { sleep, spawn, Greenlet } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
-    const watched = () => {
-      const value = {};
-      registry.register(value, undefined);
-      return value;
-    };
     const kept = [];
     const start = () => {
       kept.push(spawn((value) => void value, watched()));
@@ -56,36 +61,23 @@ scriptTest("A greenlet that has ended keeps neither its arguments nor its parent
     const watchChain = async () => {
       let last;
       const next = (left) => {
-        const g = spawn(() => { if (left > 0) next(left - 1); else last = g; });
-        registry.register(g, undefined);
+        const g = watched(spawn(() => { if (left > 0) next(left - 1); else last = g; }));
       };
       next(9);
       await sleep(5);
       return last;
     };
     const last = await watchChain();
-    for (let i = 0; i < 50 && collected < 11; i++) {
-      gc();
-      await sleep(2);
-    }
+    await collect(11);
     console.log(collected, kept.length, last.dead);
   `,
-    "--v8-flags=--expose-gc",
-  );
-  assertEquals([stdout, stderr], ["11 2 true\n", ""]);
-});
+  "11 2 true",
+);
 
-scriptTest("A queue keeps no item that was taken, and the hub nothing that has run", async () => {
-  const { stdout, stderr } = await runScript(
-    `
+collectTest(
+  "A queue keeps no item that was taken, and the hub nothing that has run",
+  `
     import { LifoQueue, Queue, sleep, spawn } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
-    const watched = () => {
-      const value = {};
-      registry.register(value, undefined);
-      return value;
-    };
     const queues = [new Queue(), new LifoQueue()];
     for (const queue of queues) {
       for (let i = 0; i < 5; i++) queue.putNowait(watched());
@@ -96,110 +88,69 @@ scriptTest("A queue keeps no item that was taken, and the hub nothing that has r
     }
     spawn((value) => void value, watched());
     await sleep(1);
-    for (let i = 0; i < 50 && collected < 13; i++) {
-      gc();
-      await sleep(2);
-    }
+    await collect(13);
     console.log(collected, queues.length);
   `,
-    "--v8-flags=--expose-gc",
-  );
-  assertEquals([stdout, stderr], ["13 2\n", ""]);
-});
+  "13 2",
+);
 
-scriptTest("imap() keeps neither the items nor the results that were read", async () => {
-  const { stdout, stderr } = await runScript(
-    `
-    import { Pool, sleep } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
-    const watched = () => {
-      const value = {};
-      registry.register(value, undefined);
-      return value;
-    };
+collectTest(
+  "imap() keeps neither the items nor the results that were read",
+  `
+    import { Pool } from "@/mod.ts";
     function* items() { for (let i = 0; i < 5; i++) yield watched(); }
     const kept = [];
     for (const method of ["imap", "imapUnordered"]) {
-      const results = new Pool(2)[method](watched, items());
+      const results = new Pool(2)[method](() => watched(), items());
       kept.push(results);
       const read = async () => { for (let i = 0; i < 5; i++) await results.next(); };
       await read();
     }
-    for (let i = 0; i < 50 && collected < 20; i++) {
-      gc();
-      await sleep(2);
-    }
+    await collect(20);
     console.log(collected, kept.length);
   `,
-    "--v8-flags=--expose-gc",
-  );
-  assertEquals([stdout, stderr], ["20 2\n", ""]);
-});
+  "20 2",
+);
 
-scriptTest("A Timeout keeps nothing of the calls that it was given to", async () => {
-  const { stdout, stderr } = await runScript(
-    `
-    import { Event, sleep, Timeout, withTimeout } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
+collectTest(
+  "A Timeout keeps nothing of the calls that it was given to",
+  `
+    import { Event, Timeout } from "@/mod.ts";
     const timeouts = [new Timeout(1), new Timeout(60_000)];
     const wait = async (timeout) => {
-      const event = new Event();
-      registry.register(event, undefined);
+      const event = watched(new Event());
       if (timeout.ms > 1) setTimeout(() => event.set(), 1);
       await event.wait({ timeout });
     };
     for (const timeout of timeouts) await Promise.all([wait(timeout), wait(timeout)]);
-    for (let i = 0; i < 50 && collected < 4; i++) {
-      gc();
-      await sleep(2);
-    }
+    await collect(4);
     console.log(collected, timeouts.map((timeout) => timeout.pending).join());
   `,
-    "--v8-flags=--expose-gc",
-  );
-  assertEquals([stdout, stderr], ["4 false,false\n", ""]);
-});
+  "4 false,false",
+);
 
-scriptTest("RLock keeps nothing of greenlets that have given up waiting for it", async () => {
-  const { stdout, stderr } = await runScript(
-    `
+collectTest(
+  "RLock keeps nothing of greenlets that have given up waiting for it",
+  `
     import { RLock, sleep, spawn } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
     const lock = new RLock();
     await lock.acquire();
     const giveUp = async (options) => {
-      const g = spawn(() => Promise.all([lock.acquire(options), lock.acquire(options)]));
-      registry.register(g, undefined);
+      const g = watched(spawn(() => Promise.all([lock.acquire(options), lock.acquire(options)])));
       await sleep(2);
       await g.kill();
     };
     for (const options of [undefined, { timeout: 1 }]) await giveUp(options);
-    for (let i = 0; i < 50 && collected < 2; i++) {
-      gc();
-      await sleep(2);
-    }
+    await collect(2);
     console.log(collected, lock.locked);
   `,
-    "--v8-flags=--expose-gc",
-  );
-  assertEquals([stdout, stderr], ["2 true\n", ""]);
-});
+  "2 true",
+);
 
-scriptTest(
+collectTest(
   "A greenlet keeps nothing of groups that it was in, and of waits for it that are over",
-  async () => {
-    const { stdout, stderr } = await runScript(
-      `
+  `
     import { Group, iwait, joinAll, sleep, spawn, wait } from "@/mod.ts";
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
-    const watched = (value) => {
-      registry.register(value, undefined);
-      return value;
-    };
     const lasting = spawn(sleep, 600_000);
     const quick = () => watched(spawn(() => {}));
     await (async () => {
@@ -209,15 +160,9 @@ scriptTest(
       await wait([lasting, quick()], { count: 1 });
       for await (const _ of iwait([lasting, quick()])) break;
     })();
-    for (let i = 0; i < 50 && collected < 4; i++) {
-      gc();
-      await sleep(2);
-    }
+    await collect(4);
     console.log(collected, lasting.dead);
     await lasting.kill();
   `,
-      "--v8-flags=--expose-gc",
-    );
-    assertEquals([stdout, stderr], ["4 false\n", ""]);
-  },
+  "4 false",
 );
