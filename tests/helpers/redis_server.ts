@@ -14,13 +14,12 @@ export const noRedis: string | undefined = findProgram("redis-server") === undef
   : undefined;
 
 /** Starts a Redis server that keeps nothing on disk. */
-export async function startRedis(...options: string[]): Promise<ChildServer> {
+export async function startRedis(): Promise<ChildServer> {
   const port = freePort();
   return await ChildServer.start(
     [
       findProgram("redis-server")!,
       ...["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-      ...options,
     ],
     port,
     await Deno.makeTempDir({ prefix: "redis_" }),

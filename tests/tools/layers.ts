@@ -7,9 +7,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   sync: ["core"],
   net: ["core", "sync"],
   http: ["core", "sync", "net"],
-  process: ["core", "sync"],
-  monkey: ["core", "sync", "net", "http", "process"],
-  service: ["core", "sync", "net", "http", "process", "monkey"],
+  monkey: ["core", "sync", "net", "http"],
   testing: ["core"],
 };
 
