@@ -36,7 +36,8 @@ function reading(
         call: (options) => receive(socket, options),
         value,
         expired: "timeout",
-        wake: () => void feed(),
+        // Woken before the call, it is fed by the read that the call begins.
+        wake: () => void (conn.reading ? feed() : Promise.resolve().then(feed)),
         wakeThen: (action) => void feed().then(action),
         cleanUp: () => socket.close(),
       };
