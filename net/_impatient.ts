@@ -6,17 +6,18 @@
  * @module
  */
 
-import { ioTurn } from "../core/clock.ts";
+import { SystemClock } from "../core/clock.ts";
+import { hub } from "../core/scheduler.ts";
 import type { WaitOptions } from "../core/suspend.ts";
 import { Timeout } from "../core/timeout.ts";
 import type { Wait } from "../core/waiter.ts";
 
-/** Whether a call is to wait for nothing but one look at the socket. */
+/** Whether a call is to wait for nothing but one look at the socket. In virtual time a timer of 0 ms says it all. */
 export function isImpatient(options: WaitOptions | undefined): options is WaitOptions {
-  return options !== undefined && options.timeout === 0;
+  return options !== undefined && options.timeout === 0 && hub.clock instanceof SystemClock;
 }
 
 /** Lets a wait time out when the runtime has had that look. */
 export function endSoon<T>(wait: Wait<T>): void {
-  void ioTurn().then(() => wait.expire(() => new Timeout(0)));
+  void hub.turn().then(() => wait.expire(() => new Timeout(0)));
 }

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { SystemClock } from "../core/clock.ts";
-import { hub } from "../core/scheduler.ts";
 import { checkpoint, completed, countDown, parkWait, type WaitOptions } from "../core/suspend.ts";
-import { Timeout } from "../core/timeout.ts";
 import type { Wait, WaitKind } from "../core/waiter.ts";
+import { endSoon, isImpatient } from "./_impatient.ts";
 import type { Selectable } from "./readiness.ts";
 
 /** What is waited for in one object. */
@@ -77,14 +75,12 @@ function waitForChange(
   options: WaitOptions | undefined,
   kind: WaitKind<boolean>,
 ): Promise<boolean> {
-  // A timeout of 0 asks how things are. To know, the system has to be asked, so I/O gets a turn.
-  const asksOnly = options?.timeout === 0 && hub.clock instanceof SystemClock;
   return parkWait<boolean>(
     (wait) => {
-      if (asksOnly) void hub.turn().then(() => wait.expire(() => new Timeout(0)));
+      if (isImpatient(options)) endSoon(wait);
       return watch(interests, wait);
     },
-    asksOnly ? { ...options, timeout: null } : options,
+    isImpatient(options) ? { signal: options.signal } : options,
     kind,
   );
 }

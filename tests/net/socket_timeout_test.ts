@@ -84,3 +84,11 @@ dribbleTest("Socket raises the Timeout of a withTimeout() around several calls",
     }));
   assertStrictEquals(raised, timeout);
 });
+
+dribbleTest(
+  "Socket.recv() and Socket.send() let no virtual time pass with a timeout of 0",
+  async (socket) => {
+    await timesOut(0, () => socket.recv(1, { timeout: 0 }));
+    await timesOut(0, () => socket.send(bytes("x"), { timeout: 0 }));
+  },
+);
