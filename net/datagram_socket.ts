@@ -1,7 +1,8 @@
 /**
  * Sockets for single messages: UDP, and datagrams over unix sockets.
  *
- * A little over 400 lines, a good part of which say what the calls are for.
+ * The file is long because the class is the public face of one thing, and much of it is documentation; what sends, and what the
+ * transports do, have files of their own.
  *
  * @module
  */
@@ -113,7 +114,7 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
   readonly #unread = new Deque<Datagram>();
   readonly #receivers = new WaitQueue<Datagram>();
   readonly #sender: DatagramSender;
-  readonly #watchers = new Watchers();
+  readonly #watchers = { read: new Watchers(), write: new Watchers() };
   #failure: { readonly error: unknown } | undefined;
   #closed = false;
   #dropped = 0;
@@ -127,7 +128,7 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
     this.#backlog = backlog;
     this.#maxSize = maxSize;
     this.#resolver = resolver;
-    this.#sender = new DatagramSender(transport, () => this.#watchers.tell());
+    this.#sender = new DatagramSender(transport, () => this.#tellWatchers());
     transport.start(
       (data, address) => this.#deliver(data, address),
       (error) => this.#fail(error),
@@ -372,8 +373,9 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
       failed,
       closed: this.#closed,
       watch: (direction, changed) => {
+        const stop = this.#watchers[direction].add(changed);
         if (direction === "read" && !failed) this.#transport.resume();
-        return this.#watchers.add(changed);
+        return stop;
       },
     };
   }
@@ -386,7 +388,7 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
     this.#receivers.failAll(badResource);
     this.#transport.close();
     this.#sender.fail(badResource);
-    this.#watchers.tell();
+    this.#tellWatchers();
   }
 
   /** The end of a `using` block: {@link DatagramSocket.close}. */
@@ -422,10 +424,18 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
     } else if (!this.#receivers.resumeFirst([data, address])) {
       if (this.#unread.size < this.#backlog) this.#unread.push([data, address]);
       else this.#dropped++;
-      this.#watchers.tell();
+      this.#tellWatchers();
     }
-    if (this.#receivers.size > 0) return "waited";
+    // Those who watch wait only as long as there is none.
+    if (this.#receivers.size > 0 || this.#unread.size === 0 && this.#watchers.read.any) {
+      return "waited";
+    }
     return this.#unread.size < this.#backlog ? "room" : "full";
+  }
+
+  #tellWatchers(): void {
+    this.#watchers.read.tell();
+    this.#watchers.write.tell();
   }
 
   /** Tells whoever has waited longest, or the next to receive. */
@@ -434,7 +444,7 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
     const { first } = this.#receivers;
     if (first !== null) first.fail(error);
     else this.#failure = { error };
-    this.#watchers.tell();
+    this.#tellWatchers();
   }
 
   #takeFailure(): unknown {

@@ -11,6 +11,7 @@ import { spawn } from "../../core/spawn.ts";
 import { Timeout } from "../../core/timeout.ts";
 import type { Address } from "../../net/address.ts";
 import { type DatagramOptions, DatagramSocket } from "../../net/datagram_socket.ts";
+import { waitRead } from "../../net/select.ts";
 import { type FakeDatagrams, fakeDatagramsTest, SENDER } from "../helpers/fake_datagrams.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { bytes, text } from "../helpers/sockets.ts";
@@ -270,6 +271,34 @@ fakeDatagramsTest("DatagramSocket.readiness tells what would not wait", async (s
   assert(socket.readiness.closed);
   assertEquals(told.length, 3);
 });
+
+fakeDatagramsTest(
+  "DatagramSocket asks its transport for more as long as somebody watches for a datagram",
+  async (socket, network) => {
+    const receiving = spawn(() => socket.recv());
+    const watching = spawn(() => waitRead(socket));
+    await turns();
+    assertEquals(network.deliver("for the receiver"), "waited");
+    assertEquals(network.deliver("much too long to be had"), "waited");
+    assertEquals(network.deliver("stays"), "room");
+    await joinAll([receiving, watching]);
+    assertEquals(socket.dropped, 1);
+    assertEquals(text(await socket.recv()), "stays");
+    assertEquals(network.deliver("nobody waits"), "room");
+  },
+  { maxSize: 16 },
+);
+
+fakeDatagramsTest(
+  "DatagramSocket does not ask its transport for more for those who want to send",
+  async (socket, network) => {
+    const stop = socket.readiness.watch("write", () => {});
+    assertEquals(network.deliver("much too long to be had"), "room");
+    stop();
+    await turns();
+  },
+  { maxSize: 16 },
+);
 
 // What the runtime does.
 
