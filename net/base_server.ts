@@ -4,12 +4,13 @@
  * @module
  */
 
-import { Event } from "../sync/event.ts";
 import { Greenlet } from "../core/greenlet.ts";
 import { Pool } from "../core/pool.ts";
 import { hub } from "../core/scheduler.ts";
 import { getCurrent } from "../core/spawn.ts";
 import type { WaitOptions } from "../core/suspend.ts";
+import { Event } from "../sync/event.ts";
+import { Lock } from "../sync/lock.ts";
 import { removeStaleSocket } from "./_stale_socket.ts";
 import { type Address, formatAddress, parseAddress, type ParsedAddress } from "./address.ts";
 
@@ -79,7 +80,7 @@ export abstract class BaseServer implements AsyncDisposable {
   readonly #wanted: ParsedAddress;
   #bound: Deno.Addr | undefined;
   #state: "new" | "started" | "stopping" | "stopped" = "new";
-  #starting: Promise<void> | undefined;
+  readonly #starting = new Lock();
   readonly #stopped = new Event();
 
   /**
@@ -145,21 +146,18 @@ export abstract class BaseServer implements AsyncDisposable {
   }
 
   /**
-   * Begins to listen; does nothing when it is listening already. At the path of a unix socket, a socket file that no
-   * server listens on any more is replaced.
+   * Begins to listen; does nothing when it is listening already. Callers take turns: when one fails or is interrupted, the
+   * next one tries. At the path of a unix socket, a socket file that no server listens on any more is replaced.
    *
    * @throws {TypeError} When it was stopped before.
    * @throws {Deno.errors.AddrInUse} And other errors of the runtime; the message names the address.
    */
   async start(): Promise<void> {
-    if (this.#state === "started") return;
+    if (this.started) return;
+    using _ = await this.#starting.hold();
+    if (this.started) return;
     if (this.closed) throw new TypeError(`Cannot start ${this} as it was stopped`);
-    const starting = this.#starting ??= this.#start();
-    try {
-      await starting;
-    } finally {
-      if (this.#starting === starting) this.#starting = undefined;
-    }
+    await this.#start();
   }
 
   /** Starts it if need be, and waits until it is stopped. When that wait is interrupted, the server is stopped. */
@@ -174,10 +172,11 @@ export abstract class BaseServer implements AsyncDisposable {
 
   /**
    * Stops listening, lets running handlers finish for `options.timeout` ms, kills the rest and waits for them. Calling it
-   * again waits for the same end. A handler cannot wait for its own end: called in one, it returns at once.
+   * again waits for the same end. A handler cannot wait for its own end: called in one, it returns at once. When it is
+   * interrupted while others still start the server, that is stopped all the same.
    */
   async stop(options: StopOptions = {}): Promise<void> {
-    await this.#starting?.catch(() => {}); // whoever starts it is told
+    if (this.#starting.locked) await this.#waitForStarts(options);
     const inHandler = this.pool.has(getCurrent());
     if (this.#state !== "started") {
       if (this.#state !== "stopping") this.#markStopped();
@@ -187,6 +186,17 @@ export abstract class BaseServer implements AsyncDisposable {
     this.#state = "stopping";
     if (!inHandler) return await this.#end(options);
     new Greenlet(() => this.#end(options)).start();
+  }
+
+  /** Waits for those who are about to start it. */
+  async #waitForStarts(options: StopOptions): Promise<void> {
+    try {
+      await this.#starting.acquire();
+    } catch (error) {
+      new Greenlet(() => this.stop(options)).start(); // or it would listen for ever
+      throw error;
+    }
+    this.#starting.release();
   }
 
   async #end(options: StopOptions): Promise<void> {

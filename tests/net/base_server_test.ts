@@ -1,0 +1,104 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { GreenletExit } from "../../core/errors.ts";
+import { sleep } from "../../core/sleep.ts";
+import { spawn } from "../../core/spawn.ts";
+import { Timeout, withTimeout } from "../../core/timeout.ts";
+import { BaseServer } from "../../net/base_server.ts";
+import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
+
+const BOUND: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+
+/** A server that needs 100 ms until it listens, or until that fails. */
+class SlowServer extends BaseServer {
+  /** What went on, in order. */
+  readonly log: string[] = [];
+  /** What goes wrong. */
+  obstacle: Error | undefined;
+
+  constructor() {
+    super("127.0.0.1:0");
+  }
+
+  protected override async listen(): Promise<Deno.Addr> {
+    this.log.push("listen");
+    await sleep(100);
+    if (this.obstacle !== undefined) throw this.obstacle;
+    return BOUND;
+  }
+
+  protected override unlisten(): void {
+    this.log.push("unlisten");
+  }
+}
+
+virtualTest("BaseServer.start() listens once when called by several", async () => {
+  const server = new SlowServer();
+  const starting = [1, 2, 3].map(() => spawn(() => server.start()));
+  for (const greenlet of starting) await greenlet.get();
+  assert(server.started);
+  assertEquals(server.log, ["listen"]);
+  assertEquals(now(), 100);
+});
+
+virtualTest("BaseServer.start() of one goes on when that of another is killed", async () => {
+  const server = new SlowServer();
+  const [first, second] = [spawn(() => server.start()), spawn(() => server.start())];
+  await sleep(50);
+  await first.kill();
+  await second.get();
+  assert(first.value instanceof GreenletExit);
+  assert(server.started);
+  assertEquals(now(), 150);
+});
+
+virtualTest("BaseServer.start() can be killed while another starts it", async () => {
+  const server = new SlowServer();
+  const [first, second] = [spawn(() => server.start()), spawn(() => server.start())];
+  await sleep(50);
+  await second.kill();
+  assertEquals(now(), 50);
+  await first.get();
+  assert(server.started);
+});
+
+virtualTest(
+  "BaseServer.start() is refused when the server is stopped before its turn",
+  async () => {
+    const server = new SlowServer();
+    const first = spawn(() => server.start());
+    await turns();
+    const stopping = spawn(() => server.stop());
+    await turns();
+    await assertRejects(() => server.start(), TypeError, "stopped");
+    await first.get();
+    await stopping.get();
+    assertEquals(server.log, ["listen", "unlisten"]);
+  },
+);
+
+virtualTest(
+  "BaseServer.stop() waits for those who are starting the server, and can be killed",
+  async () => {
+    const server = new SlowServer();
+    const starting = spawn(() => server.start());
+    await sleep(50);
+    const error = await withTimeout(10, () => server.stop()).catch((error) => error);
+    assertInstanceOf(error, Timeout);
+    assertEquals(now(), 60);
+    await starting.get();
+    assertEquals(now(), 100);
+    await turns();
+    assert(server.closed, "Nobody stopped it");
+    assertEquals(server.log, ["listen", "unlisten"]);
+  },
+);
+
+virtualTest("BaseServer.stop() stops a server that could not be started", async () => {
+  const server = new SlowServer();
+  server.obstacle = new Error("broken");
+  const starting = server.start().catch((error) => error);
+  await server.stop();
+  assertEquals(await starting, server.obstacle);
+  assert(server.closed);
+  assertEquals(server.log, ["listen"]);
+});
