@@ -10,6 +10,7 @@ import type { WaitOptions } from "../core/suspend.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { AllFailed, connectToFirst, type FailedAttempt, interleave } from "./_happy_eyeballs.ts";
 import { familyOf } from "./_ip.ts";
+import { nameAddress } from "./_runtime_errors.ts";
 import { formatAddress } from "./address.ts";
 import type { Resolver } from "./resolver.ts";
 
@@ -98,7 +99,7 @@ function isPermitted(address: string, port: number): boolean {
 /** The error for the caller: the last one, as it would be for one address, so that its class says what is wrong. */
 function describe(attempts: readonly FailedAttempt[], hostname: string, port: number): unknown {
   const errors = attempts.map(({ address, error }) => {
-    if (error instanceof Error) error.message += `: ${formatAddress({ hostname: address, port })}`;
+    nameAddress(error, { hostname: address, port });
     return error;
   });
   const last = errors.at(-1);

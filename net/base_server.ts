@@ -11,6 +11,7 @@ import { getCurrent } from "../core/spawn.ts";
 import type { WaitOptions } from "../core/suspend.ts";
 import { Event } from "../sync/event.ts";
 import { Lock } from "../sync/lock.ts";
+import { nameAddress } from "./_runtime_errors.ts";
 import { removeStaleSocket } from "./_stale_socket.ts";
 import { type Address, formatAddress, parseAddress, type ParsedAddress } from "./address.ts";
 
@@ -249,8 +250,7 @@ export abstract class BaseServer implements AsyncDisposable {
       this.#bound = await this.listen(wanted);
       this.#state = "started";
     } catch (error) {
-      const where = formatAddress(wanted);
-      if (error instanceof Error && !error.message.includes(where)) error.message += `: ${where}`;
+      nameAddress(error, wanted);
       throw error;
     }
   }

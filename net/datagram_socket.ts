@@ -15,6 +15,7 @@ import { WaitQueue } from "../core/wait_queue.ts";
 import type { WaitKind } from "../core/waiter.ts";
 import { DatagramSender } from "./_datagram_sender.ts";
 import { familyOf } from "./_ip.ts";
+import { nameAddress } from "./_runtime_errors.ts";
 import { bindUdp } from "./_udp_transport.ts";
 import { bindUnixDatagrams } from "./_unix_datagrams.ts";
 import { Watchers } from "./_watchers.ts";
@@ -153,8 +154,7 @@ export class DatagramSocket implements Selectable, Disposable, AsyncIterable<Dat
       try {
         return new DatagramSocket(await bindTransport(wanted, options), options);
       } catch (error) {
-        const where = formatAddress(wanted);
-        if (error instanceof Error && !error.message.includes(where)) error.message += `: ${where}`;
+        nameAddress(error, wanted);
         throw error;
       }
     });

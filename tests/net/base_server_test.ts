@@ -4,6 +4,7 @@ import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import { BaseServer } from "../../net/base_server.ts";
+import { collectReports } from "../helpers/reports.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
 const BOUND: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
@@ -59,6 +60,29 @@ virtualTest("BaseServer.start() can be killed while another starts it", async ()
   assertEquals(now(), 50);
   await first.get();
   assert(server.started);
+});
+
+virtualTest("BaseServer.start() leaves the message of what interrupts it alone", async () => {
+  const server = new SlowServer();
+  const error = await withTimeout(10, () => server.start()).catch((error) => error);
+  assertEquals(error.message, "10 ms");
+  const starting = spawn(() => server.start());
+  await turns();
+  using reports = collectReports();
+  const reason = new Error("shutting down");
+  await starting.kill(reason);
+  assertEquals(starting.exception, reason);
+  assertEquals(reports.list.length, 1);
+  assertEquals(reason.message, "shutting down");
+});
+
+virtualTest("BaseServer.start() names the address in an error of the runtime, once", async () => {
+  const server = new SlowServer();
+  for (const message of ["In use", "In use: 127.0.0.1:0"]) {
+    server.obstacle = new Deno.errors.AddrInUse(message);
+    await assertRejects(() => server.start(), Deno.errors.AddrInUse);
+    assertEquals(server.obstacle.message, "In use: 127.0.0.1:0");
+  }
 });
 
 virtualTest(

@@ -8,14 +8,16 @@ import {
 import { joinAll } from "../../core/join.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
+import { suspend } from "../../core/suspend.ts";
 import { Timeout } from "../../core/timeout.ts";
 import type { Address } from "../../net/address.ts";
 import { type DatagramOptions, DatagramSocket } from "../../net/datagram_socket.ts";
+import { Resolver } from "../../net/resolver.ts";
 import { waitRead } from "../../net/select.ts";
 import { type FakeDatagrams, fakeDatagramsTest, SENDER } from "../helpers/fake_datagrams.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { bytes, text } from "../helpers/sockets.ts";
-import { turns } from "../helpers/virtual_test.ts";
+import { turns, virtualTest } from "../helpers/virtual_test.ts";
 
 const { BadResource } = Deno.errors;
 
@@ -299,6 +301,17 @@ fakeDatagramsTest(
   },
   { maxSize: 16 },
 );
+
+virtualTest("DatagramSocket.bind() leaves the message of what interrupts it alone", async () => {
+  class Silent extends Resolver {
+    override lookup(): Promise<never> {
+      return suspend(() => {});
+    }
+  }
+  const options = { resolver: new Silent(), timeout: 5 };
+  const error = await assertRejects(() => DatagramSocket.bind("example.com:1", options), Timeout);
+  assertEquals(error.message, "5 ms");
+});
 
 // What the runtime does.
 
