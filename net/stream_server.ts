@@ -176,7 +176,8 @@ export class StreamServer extends BaseServer {
   protected override async unlisten(): Promise<void> {
     if (this.#listener !== undefined) closeQuietly(this.#listener);
     await this.#acceptor?.kill();
-    await this.#operation?.catch(() => {});
+    // Only for its end: what it may still bring is closed by who accepts.
+    if (this.#operation !== undefined) await until(this.#operation.then(() => {}, () => {}));
   }
 
   async #acceptForever(listener: Deno.Listener): Promise<void> {

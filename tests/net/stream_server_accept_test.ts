@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { hub } from "../../core/scheduler.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
+import { Timeout, withTimeout } from "../../core/timeout.ts";
 import { StreamServer } from "../../net/stream_server.ts";
 import { FakeConn } from "../helpers/fake_conn.ts";
 import { collectReports } from "../helpers/reports.ts";
@@ -131,6 +132,21 @@ virtualTest("StreamServer.stop() closes a connection that comes while it stops",
   assert(conn.closed);
   assert(!called);
 });
+
+virtualTest(
+  "StreamServer.stop() can be timed out when an accept does not end with its listener",
+  async () => {
+    const listener = new FakeListener([]);
+    using _ = replaceListen(listener);
+    listener.accept = () => new Promise(() => {});
+    const server = new StreamServer(1, () => {});
+    await server.start();
+    await sleep(1);
+    await assertRejects(() => withTimeout(10, () => server.stop()), Timeout);
+    assertEquals(now(), 11);
+    assert(server.closed);
+  },
+);
 
 virtualTest(
   "StreamServer goes on at once after a client that went away in the backlog",
