@@ -4,20 +4,26 @@
  * @module
  */
 
-import { LinkedList } from "../core/linked_list.ts";
 import { checkpoint, parkWait, type WaitOptions } from "../core/suspend.ts";
+import { WaitQueue } from "../core/wait_queue.ts";
 import type { Wait, WaitKind } from "../core/waiter.ts";
 import type { DatagramTransport } from "./datagram_transport.ts";
 
 const SEND: WaitKind<number> = { name: "DatagramSocket.sendTo" };
+
+/** What a wait brings along. */
+interface Parcel {
+  readonly data: Uint8Array<ArrayBuffer>;
+  readonly address: Deno.Addr | undefined;
+}
 
 /** Sends datagrams one after the other, in the order of the calls. */
 export class DatagramSender {
   readonly #transport: DatagramTransport;
   /** Called when nothing is being sent any more. */
   readonly #idle: () => void;
-  /** Those who stand in line: called when it is their turn, or when the socket was closed. */
-  readonly #line = new LinkedList<() => void>();
+  /** Those who wait for their turn, each with a {@link Parcel}. */
+  readonly #line = new WaitQueue<number>();
   #busy = false;
   /** Who waits for what is being sent; it may have been interrupted. */
   #wait: Wait<number> | undefined;
@@ -51,16 +57,12 @@ export class DatagramSender {
     const refused = checkpoint(options);
     if (refused !== undefined) return refused;
     if (this.#failure !== undefined) return Promise.reject(this.#failure());
-    const copy = new Uint8Array(data);
+    const parcel: Parcel = { data: new Uint8Array(data), address };
     return parkWait<number>(
       (wait) => {
-        if (!this.#busy) return this.#transmit(wait, copy, address);
-        const place = this.#line.add(() => {
-          this.#line.remove(place);
-          if (this.#failure !== undefined) wait.fail(this.#failure());
-          else this.#transmit(wait, copy, address);
-        });
-        return () => this.#line.remove(place);
+        wait.brought = parcel;
+        if (this.#busy) this.#line.add(wait);
+        else this.#transmit(wait);
       },
       options,
       SEND,
@@ -71,14 +73,11 @@ export class DatagramSender {
   fail(makeError: () => Error): void {
     this.#failure = makeError;
     this.#wait?.fail(makeError());
-    for (const next of this.#line) next();
+    this.#line.failAll(makeError);
   }
 
-  #transmit(
-    wait: Wait<number>,
-    data: Uint8Array<ArrayBuffer>,
-    address: Deno.Addr | undefined,
-  ): void {
+  #transmit(wait: Wait<number>): void {
+    const { data, address } = wait.brought as Parcel;
     this.#busy = true;
     this.#wait = wait;
     this.#transport.send(data, address).then((size) => {
@@ -93,7 +92,9 @@ export class DatagramSender {
   #next(): void {
     this.#busy = false;
     this.#wait = undefined;
-    for (const next of this.#line) return next();
-    this.#idle();
+    const { first } = this.#line;
+    if (first === null) return this.#idle();
+    this.#line.remove(first);
+    this.#transmit(first);
   }
 }
