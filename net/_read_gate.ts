@@ -6,7 +6,9 @@
  * starve for seconds. So reads begun in a saturated phase are held back until the others were served: everybody gets
  * one turn per round.
  *
- * Cost when connections are few: one `setImmediate` for each turn of the event loop that delivered anything.
+ * Cost when connections are few: one `setImmediate` for each turn of the event loop that delivered anything. And after a
+ * burst that has left idle connections behind, the next read is held once for as long as held reads wait: that nobody was
+ * served for long need not mean that nobody was ready, as the program itself may have kept the runtime from looking.
  *
  * @module
  */
@@ -27,6 +29,7 @@ export type HeldRead = ListNode<() => void>;
 
 /** Decides when reads are begun. */
 export class ReadGate {
+  readonly #patience: number;
   #held = new LinkedList<() => void>();
   #round = 0;
   /** How many reads of this round have not been served. Those of former rounds belong to connections that are idle. */
@@ -39,10 +42,16 @@ export class ReadGate {
   #lastServed = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Makes a gate; `patience` is how long held reads wait after somebody was served, in ms. */
+  constructor(patience: number = PATIENCE) {
+    this.#patience = patience;
+  }
+
   /** Begins a read, now or when those before it have been served; what it returns is for {@link ReadGate.withdraw}. */
   request(begin: () => void): HeldRead | undefined {
-    if (this.#saturated && this.#outstanding > 0) {
-      this.#timer ??= setTimeout(this.#onTimer, PATIENCE);
+    // Nobody goes before those who are held, as the round would go on with that read before they get their turn.
+    if (this.#saturated && (this.#outstanding > 0 || this.#held.size > 0)) {
+      this.#timer ??= setTimeout(this.#onTimer, this.#patience);
       return this.#held.add(begin);
     }
     this.#outstanding++;
@@ -82,7 +91,7 @@ export class ReadGate {
 
   #onTimer = (): void => {
     this.#timer = undefined;
-    const left = this.#lastServed + PATIENCE - performance.now();
+    const left = this.#lastServed + this.#patience - performance.now();
     if (left <= 0) this.#release();
     else this.#timer = setTimeout(this.#onTimer, left);
   };

@@ -5,11 +5,15 @@ import { ReadGate } from "../../net/_read_gate.ts";
 /** What a turn must deliver to count as saturated. */
 const MANY = 32;
 
-/** A gate, and reads whose completion is up to the test. */
+/** A gate that is never out of patience, unless told so, and reads whose completion is up to the test. */
 class Reads {
-  readonly gate = new ReadGate();
+  readonly gate: ReadGate;
   /** The names of the reads that were begun, in order. */
   readonly begun: string[] = [];
+
+  constructor(patience = 60_000) {
+    this.gate = new ReadGate(patience);
+  }
 
   request(...names: string[]): void {
     for (const name of names) this.gate.request(() => void this.begun.push(name));
@@ -137,7 +141,7 @@ Deno.test({
   name: "ReadGate begins held reads in the end though the outstanding ones never complete",
   timeout: 10_000,
   async fn() {
-    const reads = new Reads();
+    const reads = new Reads(1);
     await reads.saturate(1);
     reads.request("a", "b");
     while (reads.begun.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -178,10 +182,13 @@ Deno.test("ReadGate survives a read that is over as soon as it is begun", async 
 
 Deno.test("ReadGate does not wait for a read any more that did not complete in the last round", async () => {
   const reads = new Reads();
-  await reads.saturate(1);
+  await reads.saturate(3);
   const names = Array.from({ length: MANY + 2 }, (_, i) => `${i}`);
   reads.request(...names);
-  while (reads.begun.length === 0) await nextTurn();
+  for (let calm = 0; calm < 2; calm++) {
+    reads.complete(1);
+    await nextTurn();
+  }
   assertEquals(reads.begun.splice(0), names);
   reads.complete(MANY);
   await nextTurn();
@@ -194,8 +201,42 @@ Deno.test("ReadGate does not wait for a read any more that did not complete in t
   await nextTurn();
 });
 
-Deno.test("ReadGate forgets a held read that is withdrawn, and what it waited for with it", async () => {
+Deno.test("ReadGate does not take a late read of a former round for one of this round", async () => {
   const reads = new Reads();
+  await reads.saturate(3);
+  reads.request("held");
+  for (let calm = 0; calm < 2; calm++) {
+    reads.complete(1);
+    await nextTurn();
+  }
+  assertEquals(reads.begun, ["held"]); // one read of round 0 has not been served
+  await reads.saturate(0); // "held" is outstanding
+  reads.request("a");
+  reads.gate.completed(0);
+  await nextTurn();
+  assertEquals(reads.begun, [], "The round is not over");
+  reads.complete(1);
+  await nextTurn();
+  assertEquals(reads.begun, ["a"]);
+  reads.complete(1);
+  await nextTurn();
+});
+
+Deno.test("ReadGate lets nobody overtake those who are held when the last one was served", async () => {
+  const reads = new Reads();
+  await reads.saturate(1);
+  reads.request("a");
+  reads.complete(1);
+  reads.request("b");
+  assertEquals(reads.begun, []);
+  await nextTurn();
+  assertEquals(reads.begun, ["a", "b"]);
+  reads.complete(2);
+  await nextTurn();
+});
+
+Deno.test("ReadGate forgets a held read that is withdrawn, and what it waited for with it", async () => {
+  const reads = new Reads(1);
   await reads.saturate(1);
   const begun: string[] = [];
   const held = ["a", "b"].map((name) => reads.gate.request(() => void begun.push(name))!);
