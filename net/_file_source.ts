@@ -39,7 +39,7 @@ export class FileSource implements ByteSource {
     return this.#buffer.subarray(0, count);
   }
 
-  /** Leaves the file behind the last byte that was sent, also when there was no time to send all that was read. */
+  /** Leaves the file behind the last byte that is known to be sent, also when there was no time to send all that was read. */
   async putBack(): Promise<void> {
     try {
       await this.#reading; // the runtime cannot cancel it, and it moves the position

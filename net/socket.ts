@@ -256,7 +256,8 @@ export class Socket implements Deno.Conn, Selectable {
 
   /**
    * Sends a file, or a part of it, and returns how many bytes that were: gevent's `sendfile`. The file then stands behind
-   * the last byte that was sent, also when the sending was interrupted or failed.
+   * the last byte that is known to be sent, also when the sending failed or was interrupted. After an interrupt, one piece of
+   * up to 64 KiB more may still go out: close the socket, do not go on from there.
    *
    * @throws {TypeError} When it is not a file that has a position, as a pipe has none.
    * @throws {RangeError} When `options.offset` is negative, or `options.count` not a positive integer.
