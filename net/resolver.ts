@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requireOptions } from "../core/arguments.ts";
+import { requireCount, requireOptions } from "../core/arguments.ts";
 import { Greenlet } from "../core/greenlet.ts";
 import { checkpoint, completed, type WaitOptions } from "../core/suspend.ts";
 import type { WaitKind } from "../core/waiter.ts";
@@ -132,16 +132,12 @@ export class Resolver {
    * Makes a resolver that has not asked anything yet.
    *
    * @throws {TypeError} When the name server is not given by its IP address.
-   * @throws {RangeError} When a number is negative.
+   * @throws {RangeError} When a number is negative, or `cacheSize` no integer.
    */
   constructor(options: ResolverOptions = {}) {
     requireOptions(options);
     const { nameServer, cacheSize = 1000 } = options;
-    if (!Number.isInteger(cacheSize) || cacheSize < 0) {
-      throw new RangeError(
-        `Cannot create a resolver as 'cacheSize' must be an integer and not negative: received ${cacheSize}`,
-      );
-    }
+    requireCount(cacheSize, "cacheSize");
     this.#nameServer = nameServer === undefined ? undefined : parseNameServer(nameServer);
     this.#maxTtl = lifetime("maxTtl", options.maxTtl ?? 300_000);
     this.#defaultTtl = lifetime("defaultTtl", options.defaultTtl ?? 30_000);
