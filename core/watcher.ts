@@ -197,8 +197,7 @@ export class TimerWatcher extends Watcher {
 
   /** Makes the timer count as this does. */
   protected override counted(): void {
-    this.end();
-    this.#arm();
+    this.#timer = withRef(this.#timer!, this.ref);
   }
 
   #arm(): void {
@@ -408,8 +407,7 @@ export class StatWatcher extends Watcher {
 
   /** Makes the timer count as this does. */
   protected override counted(): void {
-    this.end();
-    this.#arm();
+    this.#timer = withRef(this.#timer!, this.ref);
   }
 
   #arm(): void {
@@ -424,6 +422,12 @@ export class StatWatcher extends Watcher {
     this.#attr = attr;
     this.feed();
   }
+}
+
+/** The same timer, due when it was, that counts or does not. */
+function withRef(timer: Timer, ref: boolean): Timer {
+  hub.removeTimer(timer);
+  return hub.addTimer(timer.deadline - hub.clock.now(), timer.target, timer.priority, ref);
 }
 
 function look(path: string | URL): Deno.FileInfo | null {

@@ -565,6 +565,23 @@ virtualTest("StatWatcher knows what was there before, and survives an atomic cha
   }
 });
 
+virtualTest("StatWatcher looks in time however often its ref changes", async () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    using watcher = new Loop().stat(path, 10);
+    const seen: number[] = [];
+    watcher.start(() => seen.push(now()));
+    Deno.writeTextFileSync(path, "changed");
+    for (let i = 0; i < 4; i++) {
+      await sleep(8);
+      watcher.ref = !watcher.ref;
+    }
+    assertEquals(seen, [10]);
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
 Deno.test("StatWatcher and TimerWatcher refuse times that make no sense", () => {
   const loop = new Loop();
   for (const interval of [0, -1, NaN, "x" as never]) {
