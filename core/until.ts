@@ -66,6 +66,7 @@ export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Pr
   }
   try {
     if (options?.orphan !== undefined) requireFunction(options.orphan, "orphan");
+    if (options?.abandon !== undefined) requireFunction(options.abandon, "abandon");
   } catch (error) {
     return Promise.reject(error);
   }

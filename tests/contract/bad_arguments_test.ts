@@ -272,6 +272,10 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
     [null, 5, {}],
     (orphan) => gevent.until(new Promise(() => {}), { orphan }),
   ),
+  "until(options.abandon)": refuses(
+    [null, 5, {}],
+    (abandon) => gevent.until(new Promise(() => {}), { abandon }),
+  ),
   "iwait(objects)": refuses([...NO_ITERABLE, [5]], (objects) => gevent.iwait(objects).next()),
   "iwait(options)": refuses(NO_OPTIONS, (options) => gevent.iwait([], options).next()),
   "iwait(options.count)": refuses(
