@@ -4,7 +4,12 @@
  * @module
  */
 
-import { requireFunction } from "../core/arguments.ts";
+import {
+  requireCount,
+  requireFunction,
+  requireIterable,
+  requireOptions,
+} from "../core/arguments.ts";
 import { hub } from "../core/scheduler.ts";
 import { runVirtual } from "./virtual_clock.ts";
 
@@ -80,12 +85,10 @@ export async function exploreSchedules(
   options: ExploreOptions = {},
 ): Promise<Exploration> {
   requireFunction(fn, "fn");
+  requireOptions(options);
   const { seeds = 1000 } = options;
-  if (typeof seeds === "number" && !(Number.isInteger(seeds) && seeds >= 0)) {
-    throw new RangeError(
-      `Cannot explore orders as 'seeds' must be an integer and not negative: received ${seeds}`,
-    );
-  }
+  if (typeof seeds === "number") requireCount(seeds, "seeds");
+  else requireIterable(seeds, "seeds");
   let explored = 0;
   for (const seed of typeof seeds === "number" ? range(seeds) : seeds) {
     if (!Number.isInteger(seed)) {

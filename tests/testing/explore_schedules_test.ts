@@ -383,8 +383,21 @@ Deno.test("exploreSchedules() tries the given seeds, in their order", async () =
   assertEquals((await exploreSchedules(failing, { seeds: [42, 1] })).failure?.seed, 42);
 });
 
-Deno.test("exploreSchedules() refuses what is no function, and what are no seeds", async () => {
+Deno.test("exploreSchedules() refuses what is no function, no options or no seeds", async () => {
   await assertRejects(() => exploreSchedules(5 as never), TypeError, "received 5");
+  for (const options of [null, 5]) {
+    const run = (): Promise<unknown> => exploreSchedules(() => {}, options as never);
+    await assertRejects(
+      run,
+      TypeError,
+      `the options as they must be an object: received ${options}`,
+    );
+  }
+  await assertRejects(
+    () => exploreSchedules(() => {}, { seeds: null as never }),
+    TypeError,
+    "'seeds' as it must be iterable: received null",
+  );
   for (const seeds of [NaN, -1, 1.5, Infinity, [0.5], ["0"], "7"]) {
     await assertRejects(
       () => exploreSchedules(() => {}, { seeds: seeds as number }),
