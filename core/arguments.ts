@@ -48,3 +48,11 @@ export function requirePositive(value: unknown, what: string): void {
     `Cannot use '${what}' as it must be a positive number: received ${Deno.inspect(value)}`,
   );
 }
+
+/** Refuses what is no amount of time: `NaN`, and what is no number. */
+export function requireNumber(value: unknown, what: string): void {
+  if (typeof value === "number" && !Number.isNaN(value)) return;
+  throw new TypeError(
+    `Cannot use '${what}' as it must be a number: received ${Deno.inspect(value)}`,
+  );
+}

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { requireFunction, requireOptions } from "./arguments.ts";
+import { requireFunction, requireNumber, requireOptions } from "./arguments.ts";
 import { GreenletExit, Interrupt } from "./errors.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import { LocalValues } from "./local_values.ts";
@@ -269,11 +269,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    */
   // deno-lint-ignore no-explicit-any -- see above
   constructor(fn?: (...args: any[]) => T | PromiseLike<T>, ...args: unknown[]) {
-    if (fn !== undefined && typeof fn !== "function") {
-      throw new TypeError(
-        `Cannot create a greenlet as 'fn' must be a function: received ${Deno.inspect(fn)}`,
-      );
-    }
+    if (fn !== undefined) requireFunction(fn, "fn");
     this.#fn = fn;
     this.#fnName = fn?.name ?? "";
     this.#args = args.length === 0 ? NO_ARGS : args;
@@ -295,11 +291,7 @@ export class Greenlet<T = unknown> implements Linkable, AsyncDisposable {
    * @throws {TypeError} When `ms` is not a number.
    */
   startLater(ms: number): void {
-    if (typeof ms !== "number" || Number.isNaN(ms)) {
-      throw new TypeError(
-        `Cannot start a greenlet later as 'ms' must be a number: received ${Deno.inspect(ms)}`,
-      );
-    }
+    requireNumber(ms, "ms");
     if (this.#status !== "new") return;
     const start = this.#schedule();
     if (!this.ready) start.timer = hub.addTimer(ms, start);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireCount } from "./arguments.ts";
 import { PoolFull } from "./errors.ts";
 import { Greenlet } from "./greenlet.ts";
 import { Group, type GroupOptions } from "./group.ts";
@@ -73,13 +74,7 @@ export class Pool extends Group {
    */
   constructor(size?: number | null, options?: GroupOptions) {
     super([], options);
-    if (size != null && size !== Infinity && !(Number.isInteger(size) && size >= 0)) {
-      throw new RangeError(
-        `Cannot create a pool as 'size' must be an integer and not negative: received ${
-          Deno.inspect(size)
-        }`,
-      );
-    }
+    if (size != null && size !== Infinity) requireCount(size, "size");
     this.limit = size ?? Infinity;
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { requireFunction, requirePositive } from "./arguments.ts";
+import { requireFunction, requireNumber, requirePositive } from "./arguments.ts";
 import { hub } from "./scheduler.ts";
 import type { Timer } from "./timer_heap.ts";
 
@@ -153,11 +153,7 @@ export class TimerWatcher extends Watcher {
   /** Made by `Loop.timer`. */
   constructor(hooks: unknown, after: number, repeat: number) {
     super(hooks);
-    if (typeof after !== "number" || Number.isNaN(after)) {
-      throw new TypeError(
-        `Cannot create a timer as 'after' must be a number: received ${Deno.inspect(after)}`,
-      );
-    }
+    requireNumber(after, "after");
     if (typeof repeat !== "number" || !(repeat >= 0)) {
       throw new RangeError(
         `Cannot create a timer as 'repeat' must be a number and not negative: received ${

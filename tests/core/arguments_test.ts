@@ -3,6 +3,7 @@ import {
   requireCount,
   requireFunction,
   requireIterable,
+  requireNumber,
   requireOptions,
   requirePositive,
 } from "../../core/arguments.ts";
@@ -49,4 +50,11 @@ Deno.test("requirePositive() takes numbers above 0", () => {
     assertThrows(() => requirePositive(value, "ms"), RangeError, `received ${Deno.inspect(value)}`);
   }
   for (const value of [0.5, 1, Infinity]) requirePositive(value, "ms");
+});
+
+Deno.test("requireNumber() takes numbers, also negative and endless ones", () => {
+  for (const value of [NaN, "5", null, undefined, 5n]) {
+    assertThrows(() => requireNumber(value, "ms"), TypeError, `received ${Deno.inspect(value)}`);
+  }
+  for (const value of [-1, 0.5, Infinity]) requireNumber(value, "ms");
 });
