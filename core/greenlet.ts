@@ -1,7 +1,7 @@
 /**
  * Greenlets: functions that can be killed, timed out, joined and inspected while they run.
  *
- * The file is long because the class is the public face of one thing, and a good half of it is documentation; what can
+ * The file is long because the class is the public face of one thing, and a third of it is documentation; what can
  * stand alone (links, joins of many, spawning) has files of its own.
  *
  * @module
