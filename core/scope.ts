@@ -200,18 +200,10 @@ export class Scope {
   }
 
   /** The interrupt that a wait begun here must raise instead of waiting, if any; it is taken by asking. */
-  takeInterrupt(): { error: unknown } | undefined {
-    // deno-lint-ignore no-this-alias -- the walk goes up from here
-    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
-      if (scope.pending !== null) {
-        const error = scope.pending.shift();
-        if (scope.pending.length === 0) scope.pending = null;
-        return { error };
-      }
-      if (scope.persistent !== null) return scope.persistent;
-      if (scope.shielded) return undefined;
-    }
-    return undefined;
+  takeInterrupt(): { readonly error: unknown } | undefined {
+    const offer = this.offerInterrupt();
+    offer?.take();
+    return offer && { error: offer.error };
   }
 
   /** {@link Scope.takeInterrupt} for a wait that has to find out first whether it is meant. */
