@@ -193,11 +193,11 @@ export function countDown(timeout: WaitOptions["timeout"]): () => WaitOptions["t
 
 function limitWait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): void {
   if (timeout instanceof Timeout) {
-    wait.limit = new WaitLimit(timeout, () => timeout.raised);
+    wait.limit = new WaitLimit(timeout);
     wait.limit.giveBack = lend(timeout, wait);
   } else if (timeout != null && timeout !== Infinity) {
     wait.limit = new WaitLimit(undefined, () => new Timeout(timeout));
     wait.limit.timer = hub.addTimer(timeout, wait);
   }
-  if (signal) (wait.limit ??= new WaitLimit(undefined, () => undefined)).listen(signal, wait);
+  if (signal) (wait.limit ??= new WaitLimit()).listen(signal, wait);
 }

@@ -172,7 +172,7 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
 
   /** The timer of {@link Wait.limit} is due. */
   fire(): void {
-    this.expire(() => this.limit!.makeError());
+    this.expire(() => this.limit!.makeError!());
   }
 
   /** Lets the greenlet go on; called by the hub when its turn has come. */
@@ -207,8 +207,8 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
 export class WaitLimit<T> {
   /** The timeout object that was given, if one was. */
   readonly timeout: OwnTimeout | undefined;
-  /** Makes the error for the wait's own timeout. */
-  readonly makeError: () => unknown;
+  /** Makes the error for a timeout in ms, if that was given. */
+  readonly makeError: (() => unknown) | undefined;
   /** The timer of a timeout in ms. */
   timer: Timer | undefined;
   /** Gives a timeout object back that was lent to the wait. */
@@ -217,7 +217,7 @@ export class WaitLimit<T> {
   #onAbort: (() => void) | undefined;
 
   /** Limits `wait`; see `suspend`. */
-  constructor(timeout: OwnTimeout | undefined, makeError: () => unknown) {
+  constructor(timeout?: OwnTimeout, makeError?: () => unknown) {
     this.timeout = timeout;
     this.makeError = makeError;
   }
