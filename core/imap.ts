@@ -17,7 +17,7 @@ import {
   requireWaitOptions,
   type WaitOptions,
 } from "./suspend.ts";
-import { Timeout } from "./timeout.ts";
+import { Timeout, timeoutError } from "./timeout.ts";
 import { each } from "./until.ts";
 import { WaitQueue } from "./wait_queue.ts";
 import type { WaitKind } from "./waiter.ts";
@@ -182,8 +182,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
       );
       if (!inTime) {
         this.#close();
-        const { timeout } = this.#limit;
-        throw timeout instanceof Timeout ? timeout.raised : new Timeout(timeout);
+        throw timeoutError(this.#limit.timeout);
       }
     }
   }

@@ -20,7 +20,7 @@ import {
   requireWaitOptions,
   type WaitOptions,
 } from "./suspend.ts";
-import { Timeout } from "./timeout.ts";
+import { timeoutError } from "./timeout.ts";
 import type { WaitKind } from "./waiter.ts";
 
 const JOIN_ALL: WaitKind<void> = { name: "joinAll", expired: (waiter) => void waiter.resume() };
@@ -136,5 +136,5 @@ export async function killAll(
   if (options.block === false) return;
   const ended = await joinAll(all, options);
   if (ended.length === all.size) return;
-  throw options.timeout instanceof Timeout ? options.timeout.raised : new Timeout(options.timeout);
+  throw timeoutError(options.timeout);
 }

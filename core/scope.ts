@@ -126,6 +126,11 @@ export class Scope {
     return this.body = hub.awaits === null ? body : (async () => await body)();
   }
 
+  /** {@link Scope.follow} for what a function has returned, promise or not. */
+  followResult<T>(result: T | PromiseLike<T>): T | PromiseLike<T> {
+    return result instanceof Promise ? this.follow(result) : result;
+  }
+
   /** Forgets a wait that has ended. */
   leave(member: ScopeMember): void {
     const members = this.members;

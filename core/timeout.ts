@@ -254,8 +254,7 @@ export async function withTimeout<T, V = T>(
     return await currentScope.run(scope, () => {
       if (!timeout.pending) timeout.start();
       else lend(timeout, hitting(scope)); // it may be running for another call
-      const result = fn();
-      return result instanceof Promise ? scope.follow(result) : result;
+      return scope.followResult(fn());
     });
   } catch (error) {
     if (options !== undefined && "timeoutValue" in options && error === timeout.raised) {
@@ -270,7 +269,8 @@ export async function withTimeout<T, V = T>(
 
 /**
  * For a blocking call that waits several times: runs it all under its `timeout` and `signal` options. As in a call that
- * waits once, a `Timeout` that is running already is left alone, and one that is not is only borrowed.
+ * waits once, a `Timeout` that is running already is left alone, and one that is not is only borrowed. A signal that is
+ * aborted already interrupts nothing here: `checkpoint` comes before.
  */
 export async function limited<T>(
   timeout: number | Timeout | null | undefined,
@@ -284,15 +284,17 @@ export async function limited<T>(
   try {
     giveBack = lend(timeout instanceof Timeout ? timeout : new Timeout(timeout), hitting(scope));
     signal?.addEventListener("abort", onAbort);
-    return await currentScope.run(scope, () => {
-      const result = fn();
-      return result instanceof Promise ? scope.follow(result) : result;
-    });
+    return await currentScope.run(scope, () => scope.followResult(fn()));
   } finally {
     giveBack?.();
     signal?.removeEventListener("abort", onAbort);
     scope.close();
   }
+}
+
+/** What a call throws that was given this as its `timeout` and took longer. */
+export function timeoutError(timeout: number | Timeout | null | undefined): unknown {
+  return timeout instanceof Timeout ? timeout.raised : new Timeout(timeout);
 }
 
 function isTimeoutException(value: unknown): value is TimeoutException {
