@@ -202,7 +202,7 @@ export class Group implements AsyncDisposable {
   async kill(exception?: unknown, options: KillOptions = {}): Promise<void> {
     requireWaitOptions(options);
     if (this.#members.size === 0) return await completed(undefined);
-    const remaining = countDown(options.timeout);
+    using remaining = countDown(options.timeout);
     while (this.#members.size > 0) {
       const members = [...this.#members];
       for (const greenlet of members) this.killOne(greenlet, exception, options);

@@ -12,6 +12,7 @@ import type { Group } from "./group.ts";
 import { getCurrent } from "./spawn.ts";
 import {
   checkpoint,
+  type CountDown,
   countDown,
   parkWait,
   requireWaitOptions,
@@ -100,7 +101,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
   readonly #readers = new Set<Greenlet>();
   #feeder: Greenlet<void> | undefined;
   /** What is left of the time limit. */
-  #remaining: () => WaitOptions["timeout"] = () => undefined;
+  #remaining: CountDown | undefined;
   /** Items taken from the iterable, and results given to the reader; the difference is what may pile up. */
   #begun = 0;
   #read = 0;
@@ -170,14 +171,14 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
       }
       if (this.#closed || (this.#last !== undefined && this.#read === this.#begun)) {
         const failure = this.#last?.failure;
-        this.#closed = true;
+        this.#close();
         this.#last = undefined;
         if (failure !== undefined) throw failure.error;
         return { done: true, value: undefined };
       }
       const inTime = await parkWait<boolean>(
         (wait) => this.#reader.add(wait),
-        { timeout: this.#remaining(), signal: this.#limit.signal },
+        { timeout: this.#remaining?.(), signal: this.#limit.signal },
         NEXT,
       );
       if (!inTime) {
@@ -199,6 +200,7 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
 
   #close(): void {
     this.#closed = true;
+    this.#remaining?.[Symbol.dispose]();
     this.#feeder?.throw();
     for (const call of this.#calls) call.throw();
     this.#reader.resumeAll(true);

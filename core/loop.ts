@@ -120,7 +120,7 @@ export class Loop {
   async run(options: LoopRunOptions = {}): Promise<boolean> {
     requireWaitOptions(options);
     const runners = options.once ? this.#onceRunners : this.#runners;
-    const remaining = countDown(options.timeout);
+    using remaining = countDown(options.timeout);
     for (;;) {
       const isOver = await parkWait<boolean>(
         (wait) => {

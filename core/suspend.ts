@@ -180,15 +180,33 @@ function mistakeIn(options: WaitOptions): TypeError | undefined {
   return undefined;
 }
 
+/** What {@link countDown} gives: the timeout for the next wait; to be disposed of when the call ends. */
+export interface CountDown extends Disposable {
+  (): WaitOptions["timeout"];
+}
+
 /**
  * For a blocking call that waits several times: the timeout for each of them, so that `timeout` is for all together.
- * A `Timeout` that is running already is given to each as it is.
+ * A `Timeout` is lent to the call as a whole, and given to each wait for as long as it is running.
+ *
+ * @throws {TypeError} When it is a `Timeout` that was closed.
  */
-export function countDown(timeout: WaitOptions["timeout"]): () => WaitOptions["timeout"] {
-  const ms = timeout instanceof Timeout && !timeout.pending ? timeout.ms : timeout;
-  if (typeof ms !== "number") return () => ms;
-  const deadline = hub.clock.now() + ms;
-  return () => deadline - hub.clock.now();
+export function countDown(timeout: WaitOptions["timeout"]): CountDown {
+  let left = (): WaitOptions["timeout"] => timeout;
+  let giveBack: (() => void) | undefined;
+  if (timeout instanceof Timeout) {
+    let isOver = false;
+    giveBack = lend(timeout, { expire: () => void (isOver = true) });
+    // Once it has expired or was cancelled, a wait that it is given to would start it over.
+    left = () => {
+      if (isOver) return new Timeout(0, timeout.raised as Error);
+      return timeout.pending ? timeout : undefined;
+    };
+  } else if (typeof timeout === "number") {
+    const deadline = hub.clock.now() + timeout;
+    left = () => deadline - hub.clock.now();
+  }
+  return Object.assign(left, { [Symbol.dispose]: () => giveBack?.() });
 }
 
 function limitWait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): void {

@@ -66,7 +66,7 @@ export async function* iwait<O extends Linkable>(
   const all = [...objects];
   for (const object of all) requireLinkable(object);
   let left = Math.min(options.count ?? all.length, all.length);
-  const remaining = countDown(options.timeout);
+  using remaining = countDown(options.timeout);
   const ready: O[] = [];
   let wake: (() => void) | undefined;
   const onReady = (object: O): void => {
@@ -136,7 +136,7 @@ export async function wait<O extends Linkable>(
 async function waitForAll(options: WaitOptions): Promise<boolean> {
   requireWaitOptions(options);
   const self = getCurrent();
-  const remaining = countDown(options.timeout);
+  using remaining = countDown(options.timeout);
   for (;;) {
     const others = ([...hub.live] as Greenlet[]).filter((greenlet) => greenlet !== self);
     if (others.length === 0) return await completed(true);

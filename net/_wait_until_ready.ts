@@ -45,7 +45,7 @@ export async function waitUntilReady(
   const refused = checkpoint(options);
   if (refused !== undefined) return await refused;
   if (interests.some(isReady)) return await askForOthers(interests, kind);
-  const remaining = countDown(options?.timeout);
+  using remaining = countDown(options?.timeout);
   for (let limits = options;; limits = { signal: options?.signal, timeout: remaining() }) {
     if (!await waitForChange(interests, limits, kind)) return false;
     // Somebody who ran before may have taken what there was.

@@ -108,7 +108,7 @@ export class Condition {
   ): Promise<boolean> {
     requireFunction(predicate, "predicate");
     await checkpoint(options);
-    const remaining = countDown(options.timeout);
+    using remaining = countDown(options.timeout);
     while (!await predicate()) {
       const notified = await this.wait({ timeout: remaining(), signal: options.signal });
       if (!notified) return await predicate();

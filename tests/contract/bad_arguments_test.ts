@@ -504,6 +504,10 @@ const ENDED: Readonly<Record<string, [call: () => unknown, error: new () => Erro
     () => new sync.Event().wait({ timeout: closed(new Timeout(1)) }),
     TypeError,
   ],
+  "Group.kill({ timeout })": [
+    () => new Group([new Greenlet()]).kill(undefined, { timeout: closed(new Timeout(1)) }),
+    TypeError,
+  ],
   "Watcher.start()": [() => closed(new Loop().idle()).start(() => {}), TypeError],
   "TimerWatcher.again()": [() => closed(new Loop().timer(1, 1)).again(() => {}), TypeError],
   "TaskGroup.spawn()": [async () => {

@@ -221,6 +221,16 @@ export const CELLS: Readonly<Record<string, Cell>> = {
     assertWoken(caller, fixture);
     assert(!timeout.pending);
   },
+  "waits on when the Timeout given as its timeout is cancelled": async (fixture) => {
+    const timeout = new Timeout(5);
+    const caller = await Caller.parked(() => fixture.call({ timeout }));
+    assert(timeout.pending);
+    timeout.cancel();
+    await sleep(10);
+    fixture.wake();
+    await caller.greenlet.join();
+    assertWoken(caller, fixture, 10);
+  },
   "refuses a timeout that is not a number": async (fixture) => {
     for (const timeout of [NaN, "soon", {}]) {
       const caller = new Caller(() => fixture.call({ timeout: timeout as number }));

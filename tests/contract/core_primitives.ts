@@ -26,6 +26,7 @@ const OWN_TIMEOUT = [
   "gives up when the Timeout given as its timeout expires",
   "gives up when a running Timeout given as its timeout expires",
   "cancels the Timeout given as its timeout when it becomes ready",
+  "waits on when the Timeout given as its timeout is cancelled",
   "refuses a timeout that is not a number",
   "raises the Timeout of another when that comes before its own",
 ];
@@ -37,6 +38,7 @@ const IN_TIME = [
   "has one outcome when its timeout is due right before the wake-up",
   "gives up when the Timeout given as its timeout expires",
   "gives up when a running Timeout given as its timeout expires",
+  "waits on when the Timeout given as its timeout is cancelled",
   "raises the Timeout of a withTimeout() around it",
   "raises the Timeout of another when that comes before its own",
   "drops the Timeout of another when that is due right after the wake-up",

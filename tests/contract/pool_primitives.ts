@@ -21,6 +21,7 @@ const noOptions = except(
   "gives up when the Timeout given as its timeout expires",
   "gives up when a running Timeout given as its timeout expires",
   "cancels the Timeout given as its timeout when it becomes ready",
+  "waits on when the Timeout given as its timeout is cancelled",
   "refuses a timeout that is not a number",
   "refuses options that are none, and a signal that is none",
   "raises the reason when its signal is aborted already",

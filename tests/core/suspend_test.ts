@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BlockingSwitchOutError, GreenletExit } from "../../core/errors.ts";
 import { hub } from "../../core/scheduler.ts";
 import { idle, sleep } from "../../core/sleep.ts";
@@ -281,11 +281,53 @@ virtualTest(
 
 virtualTest("countDown() gives what is left of a number, and anything else as it is", async () => {
   const pending = Timeout.start(50);
-  const left = [10, new Timeout(10), pending, null, undefined].map((timeout) => countDown(timeout));
+  const left = [10, pending, null, undefined].map((timeout) => countDown(timeout));
   await sleep(4);
-  assertEquals(left.map((remaining) => remaining()), [6, 6, pending, null, undefined]);
+  assertEquals(left.map((remaining) => remaining()), [6, pending, null, undefined]);
+  for (const remaining of left) remaining[Symbol.dispose]();
+  assert(pending.pending);
   pending.cancel();
 });
+
+virtualTest(
+  "countDown() has a Timeout run from the first wait to the last, also in between",
+  async () => {
+    const timeout = new Timeout(10);
+    const waitTwice = async (): Promise<unknown> => {
+      using remaining = countDown(timeout);
+      for (let i = 0; i < 2; i++) {
+        assertStrictEquals(remaining(), timeout);
+        await suspend((waiter) => void waiter.resume(), { timeout: remaining() });
+        await sleep(3);
+        assert(timeout.pending);
+      }
+      await sleep(20);
+      return await suspend(() => {}, { timeout: remaining() }).catch((error) => error);
+    };
+    const start = now();
+    assertStrictEquals(await waitTwice(), timeout);
+    assertEquals([now() - start, timeout.pending], [26, false]);
+  },
+);
+
+virtualTest(
+  "countDown() limits nothing once its Timeout was cancelled, and gives it back at the end",
+  () => {
+    const timeout = new Timeout(10);
+    {
+      using remaining = countDown(timeout);
+      timeout.cancel();
+      assertStrictEquals(remaining(), undefined);
+    }
+    {
+      using _ = countDown(timeout);
+      assert(timeout.pending);
+    }
+    assert(!timeout.pending);
+    timeout.close();
+    assertThrows(() => countDown(timeout), TypeError, "was closed");
+  },
+);
 
 virtualTest(
   "suspend() causes no unhandled rejection whatever the reason of an abort is",
