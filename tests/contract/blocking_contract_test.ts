@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { CELLS, testBlockingContract } from "./blocking_contract.ts";
+import { CONDITION_PRIMITIVES } from "./condition_primitives.ts";
 import { CORE_PRIMITIVES } from "./core_primitives.ts";
 import { POOL_PRIMITIVES } from "./pool_primitives.ts";
 import { STRUCTURED_PRIMITIVES } from "./structured_primitives.ts";
@@ -8,6 +9,7 @@ import { SYNC_PRIMITIVES } from "./sync_primitives.ts";
 const PRIMITIVES = [
   ...CORE_PRIMITIVES,
   ...SYNC_PRIMITIVES,
+  ...CONDITION_PRIMITIVES,
   ...POOL_PRIMITIVES,
   ...STRUCTURED_PRIMITIVES,
 ];

@@ -1,6 +1,6 @@
 /**
- * The calls that wait and are made of others: of task groups, shields, raw greenlets, loops, actors, barriers and
- * conditions, as the contract sees them.
+ * The calls that wait and are made of others: of task groups, shields, raw greenlets, loops, actors and barriers, as
+ * the contract sees them.
  *
  * @module
  */
@@ -11,15 +11,12 @@ import type { Greenlet } from "../../core/greenlet.ts";
 import { Loop } from "../../core/loop.ts";
 import { RawGreenlet } from "../../core/raw_greenlet.ts";
 import { shield } from "../../core/shield.ts";
-import { sleep } from "../../core/sleep.ts";
 import { getCurrent, spawn } from "../../core/spawn.ts";
 import { TaskGroup } from "../../core/task_group.ts";
 import { Actor } from "../../sync/actor.ts";
 import { Barrier, BrokenBarrierError } from "../../sync/barrier.ts";
-import { Condition } from "../../sync/condition.ts";
 import { Event } from "../../sync/event.ts";
-import { Lock } from "../../sync/lock.ts";
-import { type Except, except, type Primitive } from "./blocking_contract.ts";
+import { except, type Primitive } from "./blocking_contract.ts";
 
 const noOptions = except(
   "it takes no options",
@@ -42,38 +39,6 @@ const noOptions = except(
 
 class Recipient extends Actor<string> {
   override receive(): void {}
-}
-
-function conditionPrimitive(name: string, make: () => Condition, but: Except = {}): Primitive {
-  return {
-    name,
-    waitsFor: "Condition.wait",
-    linked: true,
-    except: but,
-    make() {
-      const condition = make();
-      const wakeThen = (action: () => void): void => {
-        // Nobody is told of a notification that was before: so it comes when there is somebody.
-        spawn(async () => {
-          for (let i = 0; condition.waiting === 0; i++) await sleep(i < 30 ? 0 : 1);
-          using _ = await condition.hold();
-          condition.notify();
-          action();
-        });
-      };
-      return {
-        async call(options) {
-          using _ = await condition.hold();
-          return await condition.wait(options);
-        },
-        value: true,
-        expired: { value: false },
-        wake: () => wakeThen(() => {}),
-        wakeThen,
-        untouched: () => assertEquals(condition.waiting, 0),
-      };
-    },
-  };
 }
 
 /** See the module. */
@@ -247,9 +212,4 @@ export const STRUCTURED_PRIMITIVES: readonly Primitive[] = [
       ),
     },
   },
-  conditionPrimitive("Condition.wait()", () => new Condition(), {
-    "causes no unhandled rejection when interrupted while nobody awaits it":
-      "an RLock belongs to the greenlet, which can wait but once",
-  }),
-  conditionPrimitive("Condition.wait() with a Lock", () => new Condition(new Lock())),
 ];

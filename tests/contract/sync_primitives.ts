@@ -9,7 +9,6 @@ import { Empty, Full } from "../../core/errors.ts";
 import { spawn } from "../../core/spawn.ts";
 import { AsyncResult } from "../../sync/async_result.ts";
 import { Channel } from "../../sync/channel.ts";
-import { Condition } from "../../sync/condition.ts";
 import { Event } from "../../sync/event.ts";
 import { Lock } from "../../sync/lock.ts";
 import { LifoQueue } from "../../sync/lifo_queue.ts";
@@ -19,7 +18,7 @@ import { RLock } from "../../sync/rlock.ts";
 import { type QueueOptions, SimpleQueue } from "../../sync/simple_queue.ts";
 import { BoundedSemaphore, Semaphore } from "../../sync/semaphore.ts";
 import { turns } from "../helpers/virtual_test.ts";
-import { type Except, except, type Fixture, type Primitive } from "./blocking_contract.ts";
+import type { Fixture, Primitive } from "./blocking_contract.ts";
 
 /** `acquire` and `hold`, which is never given back here, of whatever has permits. */
 function permitPrimitives(kind: string, make: () => Semaphore): Primitive[] {
@@ -150,46 +149,6 @@ function heldRLock(): { lock: RLock; rest: Omit<Fixture, "call" | "value"> } {
   };
 }
 
-function conditionPrimitive(name: string, make: () => Condition, more: Except = {}): Primitive {
-  return {
-    name,
-    waitsFor: "Condition.wait",
-    linked: true,
-    make() {
-      const condition = make();
-      let ready = false;
-      const wakeThen = (action: () => void): void => {
-        ready = true;
-        spawn(async () => {
-          using _ = await condition.hold();
-          condition.notifyAll();
-          action();
-        });
-      };
-      return {
-        async call(options) {
-          using _ = await condition.hold();
-          return await condition.waitFor(() => ready, options);
-        },
-        value: true,
-        expired: { value: false },
-        wake: () => wakeThen(() => {}),
-        wakeThen,
-        untouched: () => assertEquals(condition.waiting, 0),
-      };
-    },
-    except: {
-      ...except(
-        "what is true already is not waited for, and the lock takes no options",
-        "takes nothing when its signal is aborted already",
-        "has one outcome when its timeout is due right before the wake-up",
-        "has one outcome when its timeout is due right after the wake-up",
-      ),
-      ...more,
-    },
-  };
-}
-
 /** See the module. */
 export const SYNC_PRIMITIVES: readonly Primitive[] = [
   ...permitPrimitives("Semaphore", () => new Semaphore()),
@@ -311,11 +270,6 @@ export const SYNC_PRIMITIVES: readonly Primitive[] = [
       };
     },
   },
-  conditionPrimitive("Condition.waitFor()", () => new Condition(), {
-    "causes no unhandled rejection when interrupted while nobody awaits it":
-      "an RLock belongs to the greenlet, which can wait but once",
-  }),
-  conditionPrimitive("Condition.waitFor() with a Lock", () => new Condition(new Lock())),
   {
     name: "Channel.get()",
     waitsFor: "Channel.get",
