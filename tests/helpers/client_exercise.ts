@@ -9,7 +9,7 @@ import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } fro
 import { GreenletExit } from "../../core/errors.ts";
 import { local } from "../../core/local.ts";
 import { Pool } from "../../core/pool.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import { eventually } from "./io_test.ts";
@@ -50,7 +50,7 @@ export async function exerciseClient(client: ExercisedClient, seed = 1): Promise
   await echoInPool(client);
   await echoAtOnce(client, "after", 100);
   await eventually(async () => await client.connections() <= most);
-  await sleep(1); // rejections are reported in a turn of the event loop
+  await idle(); // lets the runtime look for unhandled rejections
   assertEquals(unhandled.list, []);
   assertEquals(reports.list, []);
 }

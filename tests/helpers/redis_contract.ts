@@ -6,7 +6,7 @@
 
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { GreenletExit } from "../../core/errors.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import type { ChildServer } from "./child_server.ts";
@@ -231,7 +231,7 @@ export function redisTest(
     await using server = await startRedis();
     using observer = await RedisObserver.connect(server.port);
     await fn(server, observer);
-    await sleep(1); // rejections are reported in a turn of the event loop
+    await idle(); // lets the runtime look for unhandled rejections
     assertEquals(unhandled.list, []);
     assertEquals(reports.list.filter(({ error }) => !(error instanceof Timeout)), []);
   }, { ignore: noRedis !== undefined });
