@@ -10,6 +10,7 @@
  */
 
 import { requireOptions } from "./arguments.ts";
+import { forItem, leaveIteration, SteppedIterator } from "./iteration.ts";
 import { hub } from "./scheduler.ts";
 import { currentScope } from "./scope.ts";
 import { checkpoint } from "./suspend.ts";
@@ -195,12 +196,7 @@ class GreenFamily {
           args,
         };
         const iterator = Reflect.apply(target, call.target, args) as AsyncIterator<unknown>;
-        const { interrupted } = this.#options;
-        return new GreenIterator(
-          iterator,
-          (value) => this.wrap(value),
-          interrupted === undefined ? undefined : () => interrupted(call),
-        );
+        return this.#iterator(iterator, call);
       },
     };
     this.#callback = {
@@ -333,6 +329,27 @@ class GreenFamily {
       },
     );
   }
+
+  /** Steps of somebody else's iterator, each of them an interruptible wait. */
+  #iterator(iterator: AsyncIterator<unknown>, call: GreenCall): SteppedIterator<unknown> {
+    const { orphan = giveBack, interrupted } = this.#options;
+    const abandon = (): void => {
+      if (interrupted !== undefined) hub.runCallback(() => interrupted(call));
+      leaveIteration(iterator);
+    };
+    const options = { abandon, orphan: forItem((late) => orphan(late, call)) };
+    return new SteppedIterator(iterator, async (begin) => {
+      const interruptible = currentScope.getStore() !== undefined;
+      // Asked before a step is begun whose result nobody would get.
+      const refused = interruptible ? checkpoint() : undefined;
+      if (refused !== undefined) {
+        abandon();
+        await refused;
+      }
+      const step = await (interruptible ? until(begin(), options) : begin());
+      return step.done ? step : { done: false, value: this.wrap(step.value) };
+    });
+  }
 }
 
 /** Objects that were made green without options have the same methods, whichever way they come. */
@@ -340,62 +357,6 @@ const ordinary = new GreenFamily({});
 
 function familyOf(options: GreenOptions | undefined): GreenFamily {
   return options === undefined ? ordinary : new GreenFamily(options);
-}
-
-/** Steps of somebody else's iterator, each of them an interruptible wait. */
-class GreenIterator implements AsyncIterableIterator<unknown> {
-  readonly #iterator: AsyncIterator<unknown>;
-  readonly #wrap: (value: unknown) => unknown;
-  readonly #interrupted: (() => unknown) | undefined;
-
-  constructor(
-    iterator: AsyncIterator<unknown>,
-    wrap: (value: unknown) => unknown,
-    interrupted: (() => unknown) | undefined,
-  ) {
-    this.#iterator = iterator;
-    this.#wrap = wrap;
-    this.#interrupted = interrupted;
-  }
-
-  next(...args: [] | [unknown]): Promise<IteratorResult<unknown>> {
-    return this.#step(() => this.#iterator.next(...args));
-  }
-
-  async return(value?: unknown): Promise<IteratorResult<unknown>> {
-    if (this.#iterator.return === undefined) return { done: true, value };
-    return await this.#step(() => this.#iterator.return!(value));
-  }
-
-  async throw(error?: unknown): Promise<IteratorResult<unknown>> {
-    if (this.#iterator.throw === undefined) throw error;
-    return await this.#step(() => this.#iterator.throw!(error));
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #step(begin: () => PromiseLike<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> {
-    let step: IteratorResult<unknown>;
-    if (currentScope.getStore() === undefined) {
-      step = await begin();
-    } else {
-      const refused = checkpoint(); // before a step is begun whose result nobody would get
-      if (refused !== undefined) {
-        this.#leave();
-        await refused;
-      }
-      step = await until(begin(), { abandon: () => this.#leave() });
-    }
-    return step.done ? step : { done: false, value: this.#wrap(step.value) };
-  }
-
-  /** An interrupt ends the loop, and a loop that fails in a step does not tell its iterator. */
-  #leave(): void {
-    if (this.#interrupted !== undefined) hub.runCallback(this.#interrupted);
-    void (async () => await this.#iterator.return?.())().catch(() => {});
-  }
 }
 
 /** What a proxy is made for: the object itself, or a copy, where the engine would not let the proxy give other values. */
@@ -416,11 +377,11 @@ function behind(standIn: object): object {
   return originalOfStandIn.get(standIn) ?? standIn;
 }
 
-/** Whether a property can never have another value, and the one it has would have to be green. */
-function isFixed(
+/** Whether a property can never have another value, and the one it has would have to be another one in a proxy. */
+export function isFixed(
   target: object,
   key: PropertyKey,
-  descriptor = Object.getOwnPropertyDescriptor(target, key),
+  descriptor: PropertyDescriptor | undefined = Object.getOwnPropertyDescriptor(target, key),
 ): boolean {
   return descriptor !== undefined && descriptor.configurable === false &&
     descriptor.writable === false && hasBehaviour(descriptor.value);

@@ -6,6 +6,7 @@
 
 import { requireFunction } from "./arguments.ts";
 import { GreenletExit } from "./errors.ts";
+import { awaitable, forItem, leaveIteration } from "./iteration.ts";
 import { hub } from "./scheduler.ts";
 import { scopeOfCaller } from "./scope.ts";
 import { checkpoint, parkWait, type WaitOptions } from "./suspend.ts";
@@ -101,7 +102,7 @@ export function until<T>(promise: PromiseLike<T>, options?: UntilOptions<T>): Pr
  * `for await`.
  *
  * Leaving the loop calls the iterator's `return`; after an interrupt without waiting for it, as an iterator may only get
- * to it once its pending step is done.
+ * to it once its pending step is done. An item that still comes then is disposed of, as by `until`.
  *
  * @example
  * ```ts
@@ -131,6 +132,7 @@ export async function* each<T>(
     );
   }
   const iterator = items[Symbol.asyncIterator]();
+  const stepOptions: UntilOptions<IteratorResult<T>> = { ...options, orphan: forItem<T>(dispose) };
   let finished = false;
   let stepping = false;
   try {
@@ -138,7 +140,7 @@ export async function* each<T>(
       const refused = checkpoint(options); // before a step is begun whose result nobody would get
       if (refused !== undefined) await refused;
       stepping = true;
-      const step = await until(iterator.next(), options);
+      const step = await until(awaitable(iterator.next()), stepOptions);
       stepping = false;
       if (step.done) {
         finished = true;
@@ -147,10 +149,9 @@ export async function* each<T>(
       yield step.value;
     }
   } finally {
-    if (!finished && iterator.return !== undefined) {
-      const returned = Promise.resolve(iterator.return());
-      if (stepping) returned.catch(() => {});
-      else await until(returned);
+    if (stepping) leaveIteration(iterator);
+    else if (!finished && iterator.return !== undefined) {
+      await until(Promise.resolve(iterator.return()));
     }
   }
 }

@@ -34,7 +34,7 @@ export function patchNodeStreams(patcher: Patcher): void {
           const iterator = iterate.apply(this, args);
           if (adoptingScope() === undefined) return iterator;
           // As the end of a loop does, but also while a step is pending.
-          return new AdoptedIterator(iterator, ITERATE, () => void this.destroy());
+          return new AdoptedIterator(iterator, ITERATE, { leave: () => void this.destroy() });
         },
     );
   }

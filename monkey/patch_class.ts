@@ -6,13 +6,21 @@
 
 import { EventEmitter } from "node:events";
 import { Duplex, Readable, Stream, Transform, Writable } from "node:stream";
-import { adopt, adoptingScope } from "../core/adopt.ts";
-import { giveBack, type GreenCall, type GreenOptions, isPlainPromise } from "../core/green.ts";
+import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import {
+  giveBack,
+  type GreenCall,
+  type GreenOptions,
+  isFixed,
+  isPlainPromise,
+} from "../core/green.ts";
+import { leaveIteration } from "../core/iteration.ts";
 import { AdoptedIterator } from "./_iterator.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 /**
- * What `patchClass` takes.
+ * What `patchClass` takes. For a step of an async iterator, the call that `orphan` and `interrupted` get is that of the
+ * method which has returned the iterator.
  *
  * @example
  * ```ts
@@ -32,7 +40,7 @@ import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
  * console.assert(patches.names.join() === "Client.prototype.get");
  * ```
  */
-export interface PatchClassOptions extends PatchOptions, GreenOptions {
+export interface PatchClassOptions extends PatchOptions, Omit<GreenOptions, "around"> {
   /** The methods to patch; by default all, inherited ones as well, save those of the runtime's own classes. */
   readonly methods?: readonly PropertyKey[];
 }
@@ -61,7 +69,8 @@ const NOT_PATCHED: ReadonlySet<PropertyKey> = new Set(["constructor", "then", "c
 
 /**
  * Does for all instances of a class, those that are there already as well, what `green` does for one object: promises that
- * methods return become interruptible waits of the greenlet that awaits them, and so do the steps of async iterators.
+ * methods return become interruptible waits of the greenlet that awaits them, and so do the steps of async iterators,
+ * which are what they were in all else.
  *
  * The methods themselves are replaced, so nobody has to be handed anything else; what they return is not made green. Calls
  * within the library, of one method by another, are not interrupted in the middle: only the call that the greenlet awaits
@@ -121,16 +130,17 @@ export function patchClass(
 
 function cooperative(
   method: AnyFunction,
-  kind: { readonly name: string },
-  { orphan = giveBack, interrupted }: GreenOptions,
+  kind: AdoptedKind,
+  options: PatchClassOptions,
 ): AnyFunction {
+  const { orphan = giveBack, interrupted } = options;
   return function (this: unknown, ...args: unknown[]): unknown {
     const result = Reflect.apply(method, this, args);
     const scope = adoptingScope();
     if (scope === undefined) return result;
-    if (isAsyncIterator(result)) return new AdoptedIterator(result, kind);
-    if (!isPlainPromise(result)) return result;
     const call: GreenCall = { target: this, method: method.name, args };
+    if (isAsyncIterator(result)) return interruptible(result, kind, call, options);
+    if (!isPlainPromise(result)) return result;
     return adopt(scope, () => result, kind, {
       abandon: () => void interrupted?.(call),
       orphan: (late) => orphan(late, call),
@@ -146,6 +156,53 @@ function isAsyncIterator(value: unknown): value is AsyncIterableIterator<unknown
   >;
   return typeof next === "function" && typeof iterate === "function" &&
     !(value instanceof EventEmitter);
+}
+
+/** What takes a step of an iterator. */
+const STEPS: ReadonlySet<PropertyKey> = new Set(["next", "return", "throw"]);
+
+/** The same iterator, whose steps can be interrupted. Cursors and lists of pages have more members, which stay theirs. */
+function interruptible(
+  iterator: AsyncIterableIterator<unknown>,
+  kind: AdoptedKind,
+  call: GreenCall,
+  options: PatchClassOptions,
+): AsyncIterableIterator<unknown> {
+  const { orphan = giveBack, interrupted } = options;
+  const steps: object = new AdoptedIterator(iterator, kind, {
+    leave() {
+      interrupted?.(call);
+      leaveIteration(iterator);
+    },
+    orphan: (late) => orphan(late, call),
+  });
+  const own = new Map<unknown, AnyFunction>();
+  const proxy = new Proxy(iterator, {
+    get(target, key) {
+      const holder = STEPS.has(key) && key in target ? steps : target;
+      const value: unknown = Reflect.get(holder, key, holder);
+      if (typeof value !== "function" || key === "constructor" || isFixed(target, key)) {
+        return value;
+      }
+      let bound = own.get(value);
+      if (bound === undefined) {
+        own.set(
+          value,
+          bound = (...args) => {
+            const result = Reflect.apply(value, holder, args);
+            if (result === target) return proxy;
+            // A cursor may have a `next` of another meaning, and make another iterator for loops.
+            return key === Symbol.asyncIterator
+              ? interruptible(result, kind, call, options)
+              : result;
+          },
+        );
+      }
+      return bound;
+    },
+    set: (target, key, value) => Reflect.set(target, key, value, target),
+  });
+  return proxy;
 }
 
 function* methodsOf(prototype: object): Iterable<PropertyKey> {

@@ -115,7 +115,7 @@ function patchIterables(patcher: Patcher): void {
       const iterate = watcher[Symbol.asyncIterator];
       return Object.defineProperty(watcher, Symbol.asyncIterator, {
         // Not closed by an interrupt: it is the program's, which may go on watching.
-        value: () => new AdoptedIterator(iterate.call(watcher), watch, () => {}),
+        value: () => new AdoptedIterator(iterate.call(watcher), watch, { leave: () => {} }),
         configurable: true,
         writable: true,
       });

@@ -145,6 +145,77 @@ virtualTest("patchClass() patches static methods and async iterators", async () 
   await sleep(10);
 });
 
+virtualTest("patchClass() leaves iterators all that they are besides", async () => {
+  class Page {
+    #left = 2;
+    limit = 0;
+    get left(): number {
+      return this.#left;
+    }
+    next(): Promise<IteratorResult<number>> {
+      return Promise.resolve({ done: this.#left === 0, value: this.#left && this.#left-- });
+    }
+    skip(): this {
+      this.#left--;
+      return this;
+    }
+    [Symbol.asyncIterator](): this {
+      return this;
+    }
+  }
+  class Pages {
+    list(): Page {
+      return Object.defineProperty(new Page(), "fixed", { value: () => "fixed" });
+    }
+  }
+  using _patch = patchClass(Pages);
+  const pages = await spawn(() => new Pages().list()).get() as Page & { fixed(): string };
+  assertInstanceOf(pages, Page);
+  assertStrictEquals(pages.constructor, Page);
+  assertStrictEquals(pages[Symbol.asyncIterator](), pages);
+  assertStrictEquals(pages.skip(), pages);
+  assertStrictEquals(pages.skip, pages.skip);
+  pages.limit = 5;
+  assertEquals([pages.limit, pages.left, pages.fixed(), "return" in pages], [5, 1, "fixed", false]);
+  const seen: number[] = [];
+  await spawn(async () => {
+    for await (const n of pages as AsyncIterable<number>) seen.push(n);
+  }).get();
+  assertEquals([seen, pages.left], [[1], 0]);
+});
+
+virtualTest("patchClass() goes over a cursor whose next() is not that of an iterator", async () => {
+  class Cursor {
+    next(): Promise<string | null> {
+      return after(10).then(() => null);
+    }
+    async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+      yield "a document";
+      await new Promise(() => {});
+    }
+  }
+  class Collection {
+    find(): Cursor {
+      return new Cursor();
+    }
+  }
+  using _patch = patchClass(Collection);
+  const seen: unknown[] = [];
+  const scanning = spawn(async () => {
+    const cursor = new Collection().find();
+    seen.push(await cursor.next());
+    for await (const item of cursor) seen.push(item);
+  });
+  await sleep(15);
+  assertEquals(seen, [null, "a document"]);
+  await scanning.kill();
+  const next = spawn(() => new Collection().find().next());
+  await turns();
+  await next.kill();
+  await sleep(10); // what comes late is no step
+  assert(next.dead && scanning.dead);
+});
+
 virtualTest("patchClass() leaves everything else as it was", async () => {
   const before = Object.getOwnPropertyDescriptors(Client.prototype);
   using patches = patchClass(Client);
