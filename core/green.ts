@@ -32,7 +32,7 @@ import { dispose, until } from "./until.ts";
 export interface GreenCall {
   /** The object whose method was called, not green; `undefined` for a function that was called on its own. */
   readonly target: unknown;
-  /** The name of the method. */
+  /** The name of the method, as that of the property which the function was got from. */
   readonly method: string;
   /** What it was called with, not green. */
   readonly args: readonly unknown[];
@@ -52,13 +52,14 @@ export interface GreenCall {
  */
 export interface GreenOptions {
   /**
-   * Gets what a call brings after the wait for it was interrupted, to give it back. By default its `Symbol.dispose`,
-   * `Symbol.asyncDispose` or `release` method is called, whichever it has, unless it is the very object that was called.
+   * Gets what a call brings after the wait for it was interrupted, to give it back; of a step of an async iterator, the
+   * item. By default its `Symbol.dispose`, `Symbol.asyncDispose` or `release` method is called, whichever it has, unless
+   * it is the very object that was called.
    */
   readonly orphan?: (late: unknown, call: GreenCall) => unknown;
   /**
    * Called at once when the wait for a call is interrupted, to end the work; it runs in the hub and cannot block. For a step
-   * of an async iterator the call is the one that made it, of the method `[Symbol.asyncIterator]`.
+   * of an async iterator the call is the one that made it, of the method `[Symbol.asyncIterator]`; for `orphan` as well.
    */
   readonly interrupted?: (call: GreenCall) => unknown;
   /**
@@ -75,11 +76,13 @@ export interface GreenOptions {
  * monkey patching, or a package such as `zmq.green`.
  *
  * It is made for clients of databases and services, and takes an object, a function, a class or a module. Objects that
- * come out of it (connections, transactions, cursors, pipelines; also as arguments of functions that are passed to it)
- * are green themselves; data, and objects of the runtime, are what they are. Queries that are started by being awaited
- * stay as lazy as they were. Methods run on the real object, so that private fields, getters and `instanceof` work.
- * Listeners of event emitters get the real objects. The same object always has the same green one, with the options of
- * the first call. Outside greenlets nothing is interrupted.
+ * come out of it (connections, transactions, cursors, pipelines; also as arguments of functions that are passed to it,
+ * unless they could be constructors) are green themselves. Data, and objects of the classes of the web and of Deno, are
+ * what they are, and so is what stands in data: of `{ client, id }` or `[client]` make `green(client)`. Methods get the
+ * real objects in place of green ones, also for those in an array or in options, such as `{ session }`. Queries that are
+ * started by being awaited stay as lazy as they were. Methods run on the real object, so that private fields, getters and
+ * `instanceof` work. Listeners of event emitters get the real objects. The same object always has the same green one,
+ * with the options of the first call; a method has one for each set of options. Outside greenlets nothing is interrupted.
  *
  * An interrupt ends the wait, not the work: the server may go on with it, and a connection stay busy until then.
  * `options.interrupted` can tell the server. What still comes is given back (see {@link GreenOptions.orphan}).
@@ -162,7 +165,7 @@ class GreenFamily {
   readonly #finally: ProxyHandler<AnyFunction>;
   readonly #iterate: ProxyHandler<AnyFunction>;
   readonly #callback: ProxyHandler<AnyFunction>;
-  /** What functions without a name are called on the objects they were got from. */
+  /** What functions of another name are called on the objects they were got from. */
   readonly #names = new WeakMap<AnyFunction, string>();
   /** Functions by handler. They are the family's: objects with other options have the same methods. */
   readonly #functions = new Map<ProxyHandler<never>, WeakMap<object, AnyFunction>>();
@@ -172,6 +175,12 @@ class GreenFamily {
     this.#handler = {
       get: (target, key) => this.#get(behind(target), key),
       set: (target, key, value) => Reflect.set(behind(target), key, ungreen(value), behind(target)),
+      has: (target, key) => Reflect.has(behind(target), key),
+      ownKeys: (target) => Reflect.ownKeys(behind(target)),
+      getOwnPropertyDescriptor: (target, key) => descriptorOf(target, key),
+      defineProperty: (target, key, descriptor) =>
+        Reflect.defineProperty(behind(target), key, descriptor),
+      deleteProperty: (target, key) => Reflect.deleteProperty(behind(target), key),
       apply: (target, self, args) => this.#call(target as AnyFunction, self, args),
       construct: (target, args, newTarget) =>
         this.#construct(target as AnyFunction, args, newTarget),
@@ -211,7 +220,9 @@ class GreenFamily {
   proxyOf(target: object): object {
     const known = proxies.get(target);
     if (known !== undefined) return known;
-    const proxy = new Proxy(standIn(target), this.#handler);
+    const proxy = typeof target === "function"
+      ? this.#functionFor(target as AnyFunction, this.#handler)
+      : new Proxy(standIn(target), this.#handler);
     proxies.set(target, proxy);
     originals.set(proxy, target);
     return proxy;
@@ -231,15 +242,22 @@ class GreenFamily {
     const value: unknown = Reflect.get(target, key, target);
     if (typeof value !== "function" && typeof value !== "object") return value;
     if (key === "constructor" || key === "prototype") return value;
-    if (typeof value === "function" && value.name === "") {
-      this.#names.set(value as AnyFunction, String(key));
-    }
+    if (typeof value === "function") this.#noteName(value as AnyFunction, key);
     const handler = this.#handlerFor(target, key);
     const green = handler !== undefined && typeof value === "function"
       ? this.#functionFor(value as AnyFunction, handler)
       : this.wrap(value);
     // A function is its own stand-in, and the engine insists on the values of what cannot change.
     return green !== value && typeof target === "function" && isFixed(target, key) ? value : green;
+  }
+
+  #nameOf(fn: AnyFunction): string {
+    return this.#names.get(fn) ?? fn.name;
+  }
+
+  #noteName(fn: AnyFunction, key: PropertyKey): void {
+    const name = typeof key === "symbol" ? `[${key.description}]` : String(key);
+    if (this.#nameOf(fn) !== name) this.#names.set(fn, name);
   }
 
   #handlerFor(target: object, key: PropertyKey): ProxyHandler<AnyFunction> | undefined {
@@ -263,8 +281,7 @@ class GreenFamily {
 
   #call(fn: AnyFunction, self: unknown, args: unknown[]): unknown {
     const target = ungreen(self);
-    const method = fn.name || this.#names.get(fn) || "";
-    const call: GreenCall = { target, method, args: this.#prepare(fn, args) };
+    const call: GreenCall = { target, method: this.#nameOf(fn), args: this.#prepare(fn, args) };
     const proceed = (given = call.args): unknown => Reflect.apply(fn, target, given as unknown[]);
     const { around } = this.#options;
     const result = around === undefined ? proceed() : around(call, proceed);
@@ -282,12 +299,11 @@ class GreenFamily {
   }
 
   #prepare(fn: AnyFunction, args: unknown[]): unknown[] {
-    const takesListener = LISTENER_METHODS.has(fn.name);
+    const takesListener = LISTENER_METHODS.has(this.#nameOf(fn));
     return args.map((argument) => {
       const original = ungreen(argument);
-      return takesListener || original !== argument || !isCallback(argument)
-        ? original
-        : this.#callbackOf(argument);
+      if (takesListener || original !== argument) return original;
+      return isCallback(argument) ? this.#callbackOf(argument) : ungreenWithin(argument);
     });
   }
 
@@ -377,6 +393,14 @@ function behind(standIn: object): object {
   return originalOfStandIn.get(standIn) ?? standIn;
 }
 
+/** The descriptor of a property, which says of a copy what the engine allows: that all of it can be changed. */
+function descriptorOf(standIn: object, key: PropertyKey): PropertyDescriptor | undefined {
+  const target = behind(standIn);
+  const descriptor = Reflect.getOwnPropertyDescriptor(target, key);
+  if (descriptor !== undefined && target !== standIn) descriptor.configurable = true;
+  return descriptor;
+}
+
 /** Whether a property can never have another value, and the one it has would have to be another one in a proxy. */
 export function isFixed(
   target: object,
@@ -407,15 +431,21 @@ function hasBehaviour(value: unknown): value is object {
   if (typeof value === "function") return true;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   if (value instanceof Promise) return true;
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype === null || prototype === Object.prototype) {
+  if (isPlain(value)) {
     for (const key in value) {
       if (typeof (value as Record<string, unknown>)[key] === "function") return true;
     }
     return Symbol.asyncIterator in value;
   }
-  return !isOfRuntime(prototype.constructor) && !DATA.some((type) => value instanceof type) &&
+  return !isOfRuntime(Object.getPrototypeOf(value).constructor) &&
+    !DATA.some((type) => value instanceof type) &&
     !ArrayBuffer.isView(value);
+}
+
+/** Whether it is of no class. A prototype that somebody has written down as a plain object makes none. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype.constructor === Object;
 }
 
 /** Also what is derived from these is data. */
@@ -426,6 +456,19 @@ function isOfRuntime(type: unknown): boolean {
   return typeof type === "function" &&
     ((globalThis as Record<string, unknown>)[type.name] === type ||
       Function.prototype.toString.call(type).endsWith("{ [native code] }"));
+}
+
+/** An argument, which may be options with green objects in them, such as `{ session }`. */
+function ungreenWithin(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return ungreenAll(value);
+  const options = value as Record<string, unknown>;
+  let copy: Record<string, unknown> | undefined;
+  for (const key in options) {
+    const original = ungreen(options[key]);
+    if (original !== options[key]) (copy ??= { ...options })[key] = original;
+  }
+  return copy ?? value;
 }
 
 /** What a callback has returned to the library. */

@@ -149,6 +149,8 @@ virtualTest("green() is transparent", () => {
   assertStrictEquals(client.connect, client.connect);
   assertEquals([client.connect.name, client.begin.length], ["connect", 1]);
   assertStrictEquals(client.admin, client.admin);
+  const module = { connect: () => {} };
+  assertStrictEquals(green(module.connect), green(module).connect);
   assertEquals(Object.keys(client), Object.keys(raw));
   client.closed = true;
   assertEquals([client.closed, raw.closed], [true, true]);
@@ -169,6 +171,37 @@ virtualTest("green() makes what comes out of it green, and unwraps what goes in"
   await turns();
   await killed.kill();
   assert(killed.dead);
+});
+
+virtualTest("green() unwraps what stands in arrays and options that go in", () => {
+  const seen: unknown[] = [];
+  const raw = { session: { end: () => {} }, run: (...args: unknown[]) => void seen.push(...args) };
+  const client = green(raw);
+  const { session } = client;
+  const log = (): void => {};
+  const options = { session, log, limit: 1 };
+  const data = { limit: 1 };
+  client.run(options, [session, 1], data);
+  assertEquals(seen, [{ session: raw.session, log, limit: 1 }, [raw.session, 1], data]);
+  assertStrictEquals((seen[0] as typeof options).session, raw.session);
+  assertStrictEquals((seen[1] as unknown[])[0], raw.session);
+  assertStrictEquals(seen[2], data); // a copy only where something had to be changed
+  assertStrictEquals(options.session, session);
+});
+
+virtualTest("green() takes objects of old-style classes for what they are", () => {
+  // deno-lint-ignore no-explicit-any
+  const Connection: any = function () {};
+  Connection.prototype = { query() {} };
+  const data = Object.create({ limit: 1 });
+  const made = green({
+    connection: new Connection(),
+    created: Object.create({ query() {} }),
+    data,
+  });
+  assert(ungreen(made.connection) !== made.connection);
+  assert(ungreen(made.created) !== made.created);
+  assertStrictEquals(made.data, data);
 });
 
 virtualTest("green() gives data and objects of the runtime as they are", async () => {
@@ -416,6 +449,49 @@ virtualTest("green() tells its options of steps of iterators that were given up"
   await sleep(10);
 });
 
+virtualTest("green() has each call made by its option around", async () => {
+  const seen: unknown[] = [];
+  const raw = { double: (n: number) => Promise.resolve(2 * n), held: () => 1 };
+  const client = green(raw, {
+    around(call, proceed) {
+      seen.push(call);
+      if (call.method === "held") return sleepUnpatched(10).then(() => proceed());
+      return proceed([10]);
+    },
+  });
+  assertEquals(await client.double(1), 20);
+  assertEquals(await client.held(), 1);
+  assertEquals(now(), 10);
+  assertEquals(seen, [
+    { target: raw, method: "double", args: [1] },
+    { target: raw, method: "held", args: [] },
+  ]);
+});
+
+virtualTest("green() tells its options how a method is called, whatever the function is", () => {
+  class Service {
+    [key: string]: unknown;
+    get = this.read.bind(this);
+    read(): void {}
+    execute = this.query;
+    query(): void {}
+  }
+  const methods: string[] = [];
+  const service = green(new Service(), {
+    around: ({ method }, proceed) => (methods.push(method), proceed()),
+  });
+  service.get();
+  service.execute();
+  service.query();
+  service.execute();
+  assertEquals(methods, ["get", "execute", "query", "execute"]);
+  const heard: unknown[] = [];
+  const emitter = green({ on: (() => (listener: unknown) => heard.push(listener))() });
+  const listener = (): void => {};
+  emitter.on(listener);
+  assertStrictEquals(heard[0], listener);
+});
+
 virtualTest("green() makes a class whose instances are green", async () => {
   const Green = green(Client);
   const client = new Green();
@@ -450,6 +526,15 @@ virtualTest("green() takes objects that cannot change", async () => {
     assertEquals(Reflect.ownKeys(green(raw)), Reflect.ownKeys(raw));
     assertStrictEquals(Object.getPrototypeOf(green(raw)), Object.getPrototypeOf(raw));
   }
+  const raw: Record<string, unknown> = new Fixed() as never;
+  const client = green(raw);
+  raw["late"] = 1;
+  client["later"] = 2;
+  Object.defineProperty(client, "defined", { value: 3, configurable: true });
+  assertEquals(Object.keys(client), ["late", "later"]);
+  assertEquals(["late" in client, raw["defined"], client["defined"]], [true, 3, 3]);
+  delete client["late"];
+  assertEquals([raw["late"], "late" in client], [undefined, false]);
   const fn = Object.defineProperty(() => {}, "own", { value: () => 1 }) as unknown as Fixed;
   assertEquals(green(fn).own() as unknown, 1);
 });
