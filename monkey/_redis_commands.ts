@@ -34,6 +34,9 @@ const BLOCKING_ON_DEMAND: ReadonlySet<string> = new Set(["xread", "xreadgroup"])
 /** Methods that take a whole command. */
 const GENERIC: ReadonlySet<string> = new Set(["call", "callbuffer", "sendcommand", "addcommand"]);
 
+/** Methods that take many commands. */
+const BATCHES: ReadonlySet<string> = new Set(["pipeline", "multi", "addbatch"]);
+
 /** The command that is sent by a call of a client's method. */
 export function commandOf({ method, args }: GreenCall): RedisCommand {
   const name = method.toLowerCase();
@@ -41,6 +44,14 @@ export function commandOf({ method, args }: GreenCall): RedisCommand {
   const [first] = args;
   const words = isCommandObject(first) ? [first.name, ...first.args] : args.flat();
   return { name: String(words[0]).toLowerCase(), args: words.slice(1) };
+}
+
+/** The commands that a call puts into a pipeline: ioredis takes many at once, each an array of its name and arguments. */
+export function commandsOf(call: GreenCall): RedisCommand[] {
+  const { target, method, args: [commands] } = call;
+  if (!BATCHES.has(method.toLowerCase())) return [commandOf(call)];
+  if (!Array.isArray(commands)) return [];
+  return commands.map(([name, ...args]) => commandOf({ target, method: String(name), args }));
 }
 
 /** Commands as objects are ioredis's. */

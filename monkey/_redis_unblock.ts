@@ -14,7 +14,13 @@ import { Greenlet } from "../core/greenlet.ts";
 import { hub } from "../core/scheduler.ts";
 import type { Timer } from "../core/timer_heap.ts";
 import { Event } from "../sync/event.ts";
-import { commandOf, commandsToGiveBack, isBlocking, type RedisCommand } from "./_redis_commands.ts";
+import {
+  commandOf,
+  commandsOf,
+  commandsToGiveBack,
+  isBlocking,
+  type RedisCommand,
+} from "./_redis_commands.ts";
 
 /** What differs between client libraries. */
 export interface RedisDriver<Client extends object> {
@@ -291,13 +297,15 @@ export function redisOptions<Client extends object>(driver: RedisDriver<Client>)
         const calls = callsOf(client);
         if (isBlocking(commandOf(call))) return calls.run(call, proceed);
         const result = proceed();
-        if (PIPELINES.has(method)) pipelines.set(result as object, client);
+        if (!PIPELINES.has(method)) return result;
+        pipelines.set(result as object, client);
+        if (commandsOf(call).some(isBlocking)) blocking.add(result as object);
         return result;
       }
       const owner = pipelines.get(target as object);
       if (owner === undefined) return proceed();
       const pipeline = target as object;
-      if (isBlocking(commandOf(call))) blocking.add(pipeline);
+      if (commandsOf(call).some(isBlocking)) blocking.add(pipeline);
       return method.startsWith("exec") && blocking.has(pipeline)
         ? callsOf(owner).run(call, proceed, true)
         : proceed();

@@ -14,6 +14,7 @@ interface Commands<Result> {
 }
 
 export interface Pipeline extends Commands<Pipeline> {
+  addBatch(commands: unknown[][]): this;
   exec(): Promise<Results | null>;
 }
 
@@ -31,7 +32,7 @@ export declare class Redis {
   on(event: "message", listener: (channel: string, message: string) => void): this;
   duplicate(): Redis;
   disconnect(): void;
-  pipeline(): Pipeline;
+  pipeline(commands?: unknown[][]): Pipeline;
   multi(): Pipeline;
   scanStream(options: { match?: string; count: number }): AsyncIterable<string[]>;
   blmpop(...words: Word[]): Promise<unknown>;

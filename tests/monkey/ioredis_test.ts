@@ -73,11 +73,18 @@ ioredisTest("greenIoredis() ends WAIT", async (redis, observer) => {
 });
 
 ioredisTest("greenIoredis() ends a pipeline that blocks", async (redis, observer) => {
-  const waiter = spawn(() => redis.pipeline().blpop("jobs", 0).brpop("jobs", 0).ping().exec());
-  await eventually(async () => await observer.blocked() === 1);
-  await waiter.kill();
-  assertEquals(await redis.echo("next"), "next");
-  assertEquals(await observer.blocked(), 0);
+  const pipelines = [
+    () => redis.pipeline().blpop("jobs", 0).brpop("jobs", 0).ping(),
+    () => redis.pipeline([["ping"], ["blpop", "jobs", 0]]),
+    () => redis.pipeline().addBatch([["blpopBuffer", "jobs", 0]]),
+  ];
+  for (const make of pipelines) {
+    const waiter = spawn(() => make().exec());
+    await eventually(async () => await observer.blocked() === 1);
+    await waiter.kill();
+    assertEquals(await redis.echo("next"), "next");
+    assertEquals(await observer.blocked(), 0);
+  }
 });
 
 ioredisTest("greenIoredis() leaves pipelines and transactions as they are", async (redis) => {
