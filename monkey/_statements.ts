@@ -46,6 +46,18 @@ type Statements = Record<string, (...args: unknown[]) => Promise<unknown>>;
 /** The methods that run a statement. */
 const STATEMENTS: ReadonlySet<string> = new Set(["query", "execute"]);
 
+/** The methods that have the server do something, whose work a stop that comes late would hit. */
+const HELD_BACK: ReadonlySet<string> = new Set([
+  ...STATEMENTS,
+  "beginTransaction",
+  "changeUser",
+  "commit",
+  "ping",
+  "prepare",
+  "reset",
+  "rollback",
+]);
+
 /** How long, in ms, a server that was told to stop may take before the connection is given up. */
 const PATIENCE = 5000;
 
@@ -153,18 +165,20 @@ export function sqlOptions<Connection extends object>(driver: SqlDriver<Connecti
       if (STATEMENTS.has(method) && driver.isPool(target)) return runInPool(call);
       const connection = driver.connectionOf(target);
       if (connection === undefined) return proceed();
+      const begin = (): unknown => {
+        const result = proceed();
+        const isStatement = STATEMENTS.has(method) && result instanceof Promise;
+        return isStatement ? note(call, connection, result) : result;
+      };
       const free = statements.free(connection);
-      if (free !== undefined && method === "release") return void free.then(() => proceed());
-      if (free !== undefined && STATEMENTS.has(method)) {
-        return (async () => {
-          await free;
-          if (abandoned.has(call)) throw new GreenletExit("The statement was given up in line");
-          return await note(call, connection, proceed());
-        })();
-      }
-      const result = proceed();
-      const isStatement = STATEMENTS.has(method) && result instanceof Promise;
-      return isStatement ? note(call, connection, result) : result;
+      if (free === undefined) return begin();
+      if (method === "release") return void free.then(() => proceed());
+      if (!HELD_BACK.has(method)) return proceed();
+      return (async () => {
+        await free;
+        if (abandoned.has(call)) throw new GreenletExit("The statement was given up in line");
+        return await begin();
+      })();
     },
     interrupted(call) {
       abandoned.add(call);

@@ -72,7 +72,7 @@ const options = sqlOptions(driver);
  *
  * When the wait for `query` or `execute` is interrupted, `KILL QUERY` goes to the server over a connection that is
  * made for it with the same settings, and the connection itself is kept back until the statement is over: what is sent over
- * it next waits, and `release` takes effect then. A statement that stood in line behind others is never sent. A
+ * it next, such as `rollback`, waits, and `release` takes effect then. A statement that stood in line behind others is never sent. A
  * connection whose server does not end the statement within 5 s is closed, and its pool makes another one. Roll a
  * transaction back in a `finally` or `catch` block, as ever.
  *

@@ -116,12 +116,12 @@ function mysqlPool({ port }: ChildServer): Client {
     async add(amount, body) {
       const connection = await green.getConnection();
       try {
-        await connection.query("start transaction");
+        await connection.beginTransaction();
         await connection.query("insert into sums values (?)", [amount]);
         await body();
-        await connection.query("commit");
+        await connection.commit();
       } catch (error) {
-        await connection.query("rollback");
+        await connection.rollback();
         throw error;
       } finally {
         connection.release();
