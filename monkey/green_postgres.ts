@@ -6,6 +6,10 @@
 
 import { GreenletExit } from "../core/errors.ts";
 import { green, type GreenCall, type GreenOptions } from "../core/green.ts";
+import type { Greenlet } from "../core/greenlet.ts";
+import { currentScope } from "../core/scope.ts";
+import { spawn } from "../core/spawn.ts";
+import { countDown } from "../core/suspend.ts";
 import { Semaphore } from "../sync/semaphore.ts";
 import { requestCancel } from "./_pg_cancel.ts";
 import { AbandonedStatements } from "./_statements.ts";
@@ -31,10 +35,15 @@ interface Sql {
     readonly max: number;
   };
   reserve(): Promise<Sql & { release(): void }>;
-  end(...args: unknown[]): Promise<void>;
+  end(options: EndOptions): Promise<void>;
 }
 
-/** The options of each, as the object itself is changed, too. */
+interface EndOptions {
+  /** In seconds, after which connections are closed whatever they are doing. */
+  readonly timeout?: number | null;
+}
+
+/** The options of each: they know who has its connections. */
 const adapted = new WeakMap<object, GreenOptions>();
 
 /** A query that is never sent, to see what would send it. */
@@ -64,12 +73,21 @@ function optionsFor(sql: Sql): GreenOptions {
     destroy: () => {}, // there is no way to; the connection is busy until the server is done
   });
 
-  // A connection that is given back after `end` was called would never be closed.
-  const end = sql.end;
-  sql.end = async (...args) => {
-    for (let i = 0; i < sql.options.max; i++) await connections.acquire();
-    await end(...args);
-  };
+  let ending: Greenlet<void> | undefined;
+  /** Whether the package has been told of the end, and refuses queries. */
+  let ended = false;
+
+  /** Waits until all connections are back: one that is given back after the package's own `end` would never be closed. */
+  async function end({ timeout }: EndOptions = {}): Promise<void> {
+    const left = countDown(timeout == null ? undefined : 1000 * timeout);
+    let taken = 0;
+    while (taken < sql.options.max && await connections.acquire({ timeout: left() })) taken++;
+    ended = true;
+    const limit = left();
+    const over = sql.end(typeof limit === "number" ? { timeout: Math.max(0, limit) / 1000 } : {});
+    while (taken-- > 0) connections.release(); // for those in line, to be refused
+    await over;
+  }
 
   function start(call: GreenCall, query: PgQuery): Promise<unknown> {
     const done = new Promise((resolve, reject) => void query.then(resolve, reject));
@@ -80,6 +98,7 @@ function optionsFor(sql: Sql): GreenOptions {
   /** Over a connection of its own: one that is shared, others would be hit when the query is stopped. */
   async function runReserved(call: GreenCall, query: PgQuery): Promise<unknown> {
     return await connected(call, async () => {
+      if (ended) return await start(call, query);
       const reserved = await sql.reserve();
       try {
         if (abandoned.has(call)) throw new GreenletExit("The query was given up before it began");
@@ -124,6 +143,10 @@ function optionsFor(sql: Sql): GreenOptions {
   return {
     around(call, proceed) {
       const { target, method, args } = call;
+      if (method === "end" && target === sql) {
+        return (ending ??= spawn(end, args[0] as EndOptions)).get();
+      }
+      if (ended || currentScope.getStore() === undefined) return proceed();
       if (method === "then" && isQuery(target) && !target.executed) {
         return target.handler === pooled ? runReserved(call, target) : runIn(call, target);
       }
@@ -151,7 +174,7 @@ function optionsFor(sql: Sql): GreenOptions {
  * ends at the server, too.
  *
  * Queries stay as lazy as they are. In a greenlet each gets a connection of its own while it runs: what is sent ahead of
- * the answers to others could not be stopped alone. When the wait for a query is interrupted, the server gets a cancel
+ * the answers to others could not be stopped alone. End with `end` of what this returns: it waits for those connections. When the wait for a query is interrupted, the server gets a cancel
  * request, and the connection is kept back until the query is over. In `sql.begin` the interrupt is raised inside the
  * function at what it waits for, and the transaction is rolled back. There is no way to give a connection up whose server does
  * not end the query: it stays busy until then.

@@ -1,6 +1,13 @@
 /** Clients of SQL databases from npm, unchanged, against servers of our own. */
 
-import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import mysql from "mysql2/promise";
 import pg from "pg";
 import postgres from "postgres";
@@ -90,7 +97,7 @@ function postgresJs({ port }: ChildServer): Client {
     sum: async () => Number((await green`select coalesce(sum(n), 0) as v from sums`)[0]!["v"]),
     connections: () => [NaN, NaN],
     busy: async () => Number((await sql.unsafe(PG_BUSY))[0]!["v"]),
-    close: () => sql.end(),
+    close: () => green.end(),
   };
 }
 
@@ -361,6 +368,63 @@ ioTest(
   },
   { ignore: noPostgres !== undefined },
 );
+
+const postgresTitle = (what: string): string =>
+  `greenPostgres() ${what}${noPostgres === undefined ? "" : ` (${noPostgres})`}`;
+
+ioTest(postgresTitle("ends as often as it is told to, and refuses queries then"), async () => {
+  await using server = await startPostgres();
+  const raw = postgres({ host: "127.0.0.1", port: server.port, user: "postgres", max: 2 });
+  const { end } = raw;
+  const sql = greenPostgres(raw);
+  assertStrictEquals(raw.end, end);
+  const query = spawn(async () => (await sql`select 1 as v`)[0]!["v"]);
+  const givenUp = spawn(() => sql.end());
+  await sleep();
+  await givenUp.kill();
+  await sql.end();
+  await spawn(() => sql.end()).get();
+  assertEquals(await query.get(), 1);
+  for (const late of [() => sql`select 2`, () => sql.begin(() => {})]) {
+    await spawn(() => assertRejects(async () => await late(), Error, "CONNECTION_ENDED")).get();
+  }
+}, { ignore: noPostgres !== undefined });
+
+ioTest(postgresTitle("ends in spite of queries when the time is over"), async () => {
+  await using server = await startPostgres();
+  const options = { host: "127.0.0.1", port: server.port, user: "postgres", max: 1 };
+  const sql = greenPostgres(postgres(options));
+  await using observer = await observePostgres(server);
+  const failing = (query: () => PromiseLike<unknown>) =>
+    spawn(() => assertRejects(async () => await query(), Error, "CONNECTION_"));
+  const running = failing(() => sql`select pg_sleep(300)`);
+  await eventually(async () => await observer.running() === 1);
+  const inLine = failing(() => sql`select 2`);
+  await sleep();
+  await sql.end({ timeout: 0.05 });
+  await running.get();
+  await inLine.get();
+}, { ignore: noPostgres !== undefined });
+
+ioTest(postgresTitle("leaves queries outside greenlets to the package"), async () => {
+  await using server = await startPostgres();
+  const order: string[] = [];
+  const sql = greenPostgres(postgres({
+    host: "127.0.0.1",
+    port: server.port,
+    user: "postgres",
+    max: 1,
+    debug: (_connection, query) => void order.push(query),
+  }));
+  await sql`select 0`;
+  // Sent ahead over the one connection, which a query that has it for itself would have to wait for.
+  await Promise.all([
+    sql`select pg_sleep(0.1)`.then(() => order.push("answered")),
+    sql`select 1`,
+  ]);
+  assertEquals(order.slice(-3), ["select pg_sleep(0.1)", "select 1", "answered"]);
+  await sql.end();
+}, { ignore: noPostgres !== undefined });
 
 Deno.test("greenPg(), greenPostgres() and greenMysql2() refuse what they do not know", () => {
   for (const adapt of [greenPg, greenPostgres, greenMysql2]) {
