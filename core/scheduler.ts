@@ -31,6 +31,8 @@ export interface Runnable {
 
 /** Knows the awaits of promises from elsewhere; scopes are `core/scope.ts`'s. */
 export interface AwaitObserver {
+  /** Awaits what the function of a scope has returned, in that scope. */
+  enclose<T>(body: PromiseLike<T>): Promise<T>;
   /** Raises an error at the innermost awaits of what runs in a scope, save waits of the library; says whether it could. */
   interrupt(scope: object, error: unknown): "raised" | "later" | "elsewhere";
   /** A wait of the library has begun; its promise, or the function that resolves that. It is forgotten if `undefined`. */

@@ -123,7 +123,7 @@ export class Scope {
   /** Notes the promise of the function that the scope was opened for; whoever waits for it has to take the result. */
   follow<T>(body: PromiseLike<T>): PromiseLike<T> {
     // Where awaits can be interrupted, there has to be one in this scope, also for a function that is none that awaits.
-    return this.body = hub.awaits === null ? body : (async () => await body)();
+    return this.body = hub.awaits === null ? body : hub.awaits.enclose(body);
   }
 
   /** {@link Scope.follow} for what a function has returned, promise or not. */

@@ -8,6 +8,12 @@
  * through `Promise.all` and its like, through `new Promise` around a `then`, or by `return promise` without `await`, are
  * joined by further edges.
  *
+ * Two things are seen of which it cannot be told at once, or ever, where they belong: a promise is handed to `then` with
+ * functions that settle another promise, which nobody knows (a tail, as `return promise` leaves it); and a frame awaits
+ * what does not tell of itself (an unexplained await, as of a promise of a subclass). They are kept for their scope: a
+ * frame that is stuck with no `await` to be seen is taken to stand before its scope's only open tail, and an unexplained
+ * await is explained by the next call of a `then` that nothing else explains.
+ *
  * A little over 400 lines, as what is noted of a promise and what is read from that cannot be understood apart.
  *
  * @module
@@ -15,6 +21,7 @@
 
 import { hub, type Runnable } from "../core/scheduler.ts";
 import { currentScope, Scope } from "../core/scope.ts";
+import { isSettler } from "./_settlers.ts";
 
 /** The runtime's view of a promise: whether it is settled. */
 export interface PromiseStates {
@@ -30,10 +37,15 @@ interface Await {
   readonly wrapper: object;
   /** The scope the frame runs in. */
   readonly scope: Scope;
-  /** Where the `await` stands, if places are recorded. */
-  readonly site: string | undefined;
+  /** Where the `await` stands, if places are recorded and it has told of itself. */
+  readonly site: CallSite | undefined;
   /** Rejects the wrapper; known one microtask after the `await`. */
   reject: ((error: unknown) => void) | undefined;
+}
+
+/** A stack trace that ends with a place. It is made a text only when that is read, which takes most of the time. */
+interface CallSite {
+  readonly stack?: string;
 }
 
 /** A wait of the library, as far as it matters here. */
@@ -104,10 +116,12 @@ export class AwaitGraph {
   readonly #tails = new WeakMap<Scope, Tail[]>();
   /** Awaits of what is no plain promise. */
   readonly #unexplained = new WeakMap<Scope, Await[]>();
+  /** Promises of the frames that are ours, and that nobody wants to see. */
+  readonly #enclosing = new WeakSet<object>();
   /** The promise whose constructor was just asked for by code in a scope: what comes next tells whether by an `await`. */
   #asked: object | undefined;
   #askedIn: Scope | undefined;
-  #askedAt: string | undefined;
+  #askedAt: CallSite | undefined;
   /** What was made for the latest await. */
   #wrapper: object | undefined;
 
@@ -115,6 +129,13 @@ export class AwaitGraph {
   constructor(states: PromiseStates, sites: boolean) {
     this.#states = states;
     this.#sites = sites;
+  }
+
+  /** Has an `await` in the scope of a function, also of one that is no async function. */
+  enclose<T>(body: PromiseLike<T>): Promise<T> {
+    const enclosing = (async () => await body)();
+    this.#enclosing.add(enclosing);
+    return enclosing;
   }
 
   /** The constructor of a promise was asked for. */
@@ -143,7 +164,7 @@ export class AwaitGraph {
     const scope = awaited === undefined ? currentScope.getStore() : this.#askedIn;
     if (scope === undefined) return;
     this.#wrapper = promise;
-    const site = this.#askedAt;
+    const site = awaited === undefined ? undefined : this.#askedAt;
     const made: Await = { awaited, wrapper: promise, scope, site, reject: undefined };
     nodeOf(parent).awaiting = made;
     if (awaited === undefined) this.#keepOpen(this.#unexplained, scope, made);
@@ -238,14 +259,17 @@ export class AwaitGraph {
 
   /** What the function that a scope was opened for waits for, from the outside in. */
   chain(scope: Scope): string[] {
-    const lines: string[] = [];
+    const sites: (CallSite | undefined)[] = [];
     let promise: object | undefined = scope.body;
     for (let depth = 0; promise !== undefined && depth < 100; depth++) {
       const made = Stamped.of(promise)?.awaiting;
       if (made === undefined || !this.#states.isPending(made.wrapper)) break;
-      if (made.site !== undefined) lines.push(`awaits at ${made.site}`);
+      if (!this.#enclosing.has(promise)) sites.push(made.site);
       promise = made.awaited;
     }
+    const lines = this.#sites || sites.length === 0
+      ? sites.map((site) => `awaits at ${placeOf(site)}`)
+      : [`awaits ${sites.length} function${sites.length === 1 ? "" : "s"} deep`];
     const sources = promise === undefined ? undefined : Stamped.of(promise)?.sources;
     if (sources !== undefined) {
       const open = sources.filter((source) => this.#states.isPending(source)).length;
@@ -380,14 +404,6 @@ function nodeOf(promise: object): PromiseNode {
   return node;
 }
 
-const toText = Function.prototype.toString;
-
-/** Whether this is one of the engine's own functions that settle a promise. */
-function isSettler(value: unknown): value is (error: unknown) => void {
-  return typeof value === "function" && value.length === 1 && value.name === "" &&
-    toText.call(value) === "function () { [native code] }";
-}
-
 /** Whether a scope is another one, or in it. */
 function isWithin(scope: Scope, outer: Scope): boolean {
   for (let at: Scope | null = scope; at !== null; at = at.parent) if (at === outer) return true;
@@ -403,11 +419,16 @@ function isSheltered(scope: Scope, outer: Scope): boolean {
 }
 
 /** The place of the `await` that is just being begun: two frames above the graph. */
-function callSite(): string | undefined {
-  const holder: { stack?: string } = {};
+function callSite(): CallSite {
+  const holder: CallSite = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 2;
   Error.captureStackTrace(holder, AwaitGraph.prototype.onConstructorRead);
   Error.stackTraceLimit = limit;
-  return holder.stack?.split("\n")[2]?.trim().replace(/^at (async )?/, "");
+  return holder;
+}
+
+function placeOf(site: CallSite | undefined): string {
+  return site?.stack?.split("\n")[2]?.trim().replace(/^at (async )?/, "") ??
+    "a place that is not known";
 }

@@ -23,8 +23,8 @@ import { type Observation, observePromises } from "./_observed_promise.ts";
  */
 export interface PatchAwaitsOptions {
   /**
-   * Record where each `await` stands, for `printRunInfo`; default `false`. Makes an `await` in a greenlet some twenty
-   * times slower again.
+   * Record where each `await` stands, for `printRunInfo`; default `false`. Makes an `await` in a greenlet some four times
+   * slower again.
    */
   readonly sites?: boolean;
 }
@@ -36,7 +36,8 @@ export interface PatchAwaitsOptions {
  * It replaces the global `Promise` and observes, through internals of the engine, which frame of an async function awaits
  * which promise. An interrupt goes down from the greenlet's function, or that of `withTimeout`, to the innermost
  * `await` and is raised there, once; `finally` blocks run from the inside out, and may wait. Work that the greenlet has
- * started and does not await is left alone. `printRunInfo` shows the chain of awaits of every greenlet.
+ * started and does not await is left alone. `printRunInfo` shows how many functions deep each greenlet awaits,
+ * with `sites` where each of them does, from the outside in.
  *
  * What you pay, and what can go wrong:
  *

@@ -430,8 +430,34 @@ Deno.test("patchAwaits() has printRunInfo() show where each greenlet awaits, fro
   await g.kill();
   assertMatch(
     info,
-    /awaits at \S*outermost .*\n.*awaits at innermost .*\n.*awaits 1 of 2 promises/,
+    /elsewhere\n.*awaits at \S*outermost .*\n.*awaits at innermost .*\n.*awaits 1 of 2 promises/,
   );
+});
+
+Deno.test("patchAwaits() has printRunInfo() show how deep each greenlet awaits", async () => {
+  using _deep = patchAwaits();
+  const awaiting = async (depth: number): Promise<void> =>
+    await (depth === 0 ? never() : awaiting(depth - 1));
+  for (const [depth, text] of ["1 function", "2 functions", "3 functions"].entries()) {
+    const g = spawn(() => awaiting(depth));
+    await settle();
+    const info = formatRunInfo();
+    await g.kill();
+    assertMatch(info, new RegExp(`elsewhere\n.*awaits ${text} deep`));
+  }
+});
+
+Deno.test("patchAwaits() names no place for an await of which it cannot tell", async () => {
+  using _deep = patchAwaits({ sites: true });
+  class Other extends Promise<void> {}
+  const g = spawn(async () => {
+    await Promise.resolve();
+    await new Other(() => {});
+  });
+  await settle();
+  const info = formatRunInfo();
+  await g.kill();
+  assertMatch(info, /elsewhere\n.*awaits at a place that is not known/);
 });
 
 Deno.test("patchAwaits() puts everything back", () => {
