@@ -79,7 +79,7 @@ function optionsFor(sql: Sql): GreenOptions {
 
   /** Waits until all connections are back: one that is given back after the package's own `end` would never be closed. */
   async function end({ timeout }: EndOptions = {}): Promise<void> {
-    const left = countDown(timeout == null ? undefined : 1000 * timeout);
+    using left = countDown(timeout == null ? undefined : 1000 * timeout);
     let taken = 0;
     while (taken < sql.options.max && await connections.acquire({ timeout: left() })) taken++;
     ended = true;
