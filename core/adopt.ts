@@ -101,8 +101,13 @@ export function adoptParked<T>(scope: Scope, lot: ParkingLot<T>, kind: AdoptedKi
   return wait.promise;
 }
 
-type Resolve<T> = (value: T | PromiseLike<T>) => void;
-type Reject = (error: unknown) => void;
+/** Resolves a promise. */
+export type Resolve<T> = (value: T | PromiseLike<T>) => void;
+/** Rejects a promise. */
+export type Reject = (error: unknown) => void;
+
+/** What the engine calls when a promise was resolved with an object that has it. */
+export type Then<T> = (resolve: Resolve<T>, reject: Reject) => void;
 
 let executorResolve!: Resolve<never>;
 let executorReject!: Reject;
@@ -171,11 +176,21 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
   /** Settles the promise, or lets it be decided how the wait goes on; called by the hub when its turn has come. */
   run(): void {
     hub.running = this.scope.root;
-    if (this.#offer === undefined) return this.#go();
-    const resolve = this.#resolve;
-    resolve(
-      { then: (resolve: Resolve<T>, reject: Reject) => this.#decide(resolve, reject) } as never,
-    );
+    if (this.#offer === undefined || this.#state !== PARKED) return this.#go();
+    const { error } = this.#offer;
+    const decide: Then<T> = (resolve, reject) => this.#decide(resolve, reject);
+    if (this.ask(this.#resolve, decide, error) || !this.leave()) return;
+    hub.noteInterrupt(error);
+    this.giveUp(error);
+  }
+
+  /**
+   * Resolves the promise with what has the engine call `then`; says whether it will. If not, the promise is settled, with the
+   * error that is to be raised if it was not before, and the wait is over.
+   */
+  protected ask(resolve: Resolve<T>, then: Then<T>, _error: unknown): boolean {
+    resolve({ then } as never);
+    return true;
   }
 
   /** Forgets the wait, whose promise stays as it is; says whether it was one that waited. */

@@ -18,7 +18,15 @@ const ONCE: AdoptedKind = { name: "events.once" };
 const ON: AdoptedKind = { name: "events.on" };
 
 /** Promises may be rejected as well as resolved with these events, so nobody knows what a function that settles one does. */
-const AMBIGUOUS: ReadonlySet<unknown> = new Set(["abort", "aborted", "close", "error", "timeout"]);
+const AMBIGUOUS: ReadonlySet<unknown> = new Set([
+  "abort",
+  "aborted",
+  "close",
+  "end",
+  "error",
+  "exit",
+  "timeout",
+]);
 
 type Listener = (...args: unknown[]) => unknown;
 type OnceOptions = Parameters<typeof events.once>[2];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type AdoptedKind, ForeignWait } from "../core/adopt.ts";
+import { type AdoptedKind, ForeignWait, type Then } from "../core/adopt.ts";
 import { hub } from "../core/scheduler.ts";
 import type { Scope } from "../core/scope.ts";
 import { type Belonging, belongsNoLonger } from "./_belongings.ts";
@@ -22,8 +22,9 @@ export function isSettler(value: unknown): value is Settle {
 /**
  * A wait of which nothing is known but the function that resolves its promise, which is enough.
  *
- * Nobody can tell `resolve` from `reject`, so it must be known from the circumstances. From the moment at which an
- * interrupt was considered, the promise can be resolved only from here.
+ * Nobody can tell `resolve` from `reject` before it is called, so it must be known from the circumstances. One that turns
+ * out to be `reject` has rejected its promise with the interrupt, whoever awaits that; the greenlet's next wait raises the
+ * interrupt as well. From the moment at which an interrupt was considered, the promise can be resolved only from here.
  */
 export abstract class SettlerWait extends ForeignWait<unknown> implements Belonging {
   /** See {@link Belonging.place}. */
@@ -51,6 +52,22 @@ export abstract class SettlerWait extends ForeignWait<unknown> implements Belong
     if (!this.settled && !this.isAbandoned()) return false;
     this.leave();
     return true;
+  }
+
+  /** Settles the promise with the error, which has a `then` meanwhile: only `resolve` looks at that. */
+  protected override ask(settle: Settle, then: Then<unknown>, error: unknown): boolean {
+    let isResolve = false;
+    const carrier: object = Object.isExtensible(error) ? error : Object.create(Object(error));
+    Object.defineProperty(carrier, "then", {
+      get: () => {
+        isResolve = true;
+        return then;
+      },
+      configurable: true,
+    });
+    settle(carrier);
+    Reflect.deleteProperty(carrier, "then");
+    return isResolve;
   }
 
   protected override left(): void {

@@ -58,8 +58,8 @@ const MODULES = [
  *
  * Of `net`, `tls` and `http`, which have callbacks only, it reaches promises made around them: `await new Promise((resolve) =>
  * socket.once("connect", resolve))` can be interrupted when the listener is the promise's `resolve` itself and the
- * event is not one that promises are rejected with, as `error` and `close` are. A request of `http` whose answer is
- * waited for like that is ended on the wire.
+ * event is not one that promises are rejected with, as `error`, `close`, `end` and `exit` are. A request of `http` whose
+ * answer is waited for like that is ended on the wire.
  *
  * It is seen by whoever calls `require`, or imports a module as a whole and calls its functions; not by functions that a
  * module has taken out before. ES modules that import functions by name never see it, save with `options.esm`.

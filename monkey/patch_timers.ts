@@ -22,10 +22,13 @@ const SLEEP: AdoptedKind = { name: "setTimeout" };
  * Patches `setTimeout` and `setInterval`: gevent's `patch_time`.
  *
  * Sleeping, as in `await new Promise((resolve) => setTimeout(resolve, 10))`, can be interrupted, and takes its turn with
- * other greenlets; the promise must have been given the timer as its `resolve` itself, not a function that calls it.
- * Callbacks run in the context of the greenlet that started the timer. When a greenlet was killed, the timers that
- * the program's own code has started in it are cleared at its end; those that packages have started in it go on, as they
- * may serve others, and so do those of a greenlet that has come to its end by itself.
+ * other greenlets; the timer must have been given the promise's `resolve` itself, not a function that calls it. Given its
+ * `reject`, as for a limit in time, and nothing or no error to reject with, it looks just the same: an interrupt then
+ * rejects that promise at once, also when the greenlet does not await it, and is raised by the greenlet's next wait as well.
+ * Callbacks run in the context of the greenlet that started the timer. When a greenlet was killed, the timers with
+ * callbacks that the program's own code has started in it are cleared at its end; those that packages have started in it
+ * go on, as they may serve others, and so do sleeps that nobody awaits, and the timers of a greenlet that has come to its
+ * end by itself.
  *
  * @returns What was replaced, and takes it back.
  *

@@ -18,7 +18,7 @@ import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { patchNode } from "../../monkey/patch_node.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
-import { assertKillable, assertLimited } from "../helpers/killed.ts";
+import { assertKillable, assertLimited, untilIn } from "../helpers/killed.ts";
 import { runScript } from "../helpers/script.ts";
 import { withFolder } from "../helpers/unix_sockets.ts";
 
@@ -74,6 +74,25 @@ ioTest("A promise around once() can be killed", async () => {
     assertEquals(emitter.listenerCount("ready") + emitter.listenerCount("error"), 0);
   }).get();
 });
+
+ioTest(
+  "Promises around once() are not rejected by a kill where that may be what settles them",
+  async () => {
+    using _patch = patchNode();
+    const emitter = new events.EventEmitter();
+    for (const event of ["abort", "aborted", "close", "end", "error", "exit", "timeout"]) {
+      const { promise, reject } = Promise.withResolvers();
+      const g = spawn(async () => {
+        emitter.once(event, reject);
+        await sleep(60_000);
+      });
+      await untilIn(g, "sleep");
+      await g.kill();
+      emitter.emit(event, event);
+      assertEquals(await promise.catch((reason) => [reason]), [event]);
+    }
+  },
+);
 
 ioTest("Promises around net and http can be killed", async () => {
   using _patch = patchNode();

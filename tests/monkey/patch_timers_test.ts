@@ -75,6 +75,33 @@ ioTest("A timer that rejects does so when its time has come", async () => {
   assertStrictEquals(await g.get(), error);
 });
 
+ioTest(
+  "A timer that rejects gives the interrupt itself to whoever is killed or timed out",
+  async () => {
+    using _patch = patchTimers();
+    const never = new Promise(() => {});
+    const inTime = (): Promise<unknown> =>
+      Promise.race([never, new Promise((_, reject) => setTimeout(reject, 60_000, "too slow"))]);
+    await assertLimited(inTime);
+    for (const exit of [new GreenletExit(), Object.freeze(new GreenletExit("frozen"))]) {
+      let caught: unknown;
+      const g = spawn(async () => {
+        try {
+          await inTime();
+        } catch (error) {
+          caught = error;
+        }
+      });
+      await untilIn(g, "setTimeout");
+      await g.kill(exit);
+      assertInstanceOf(caught, GreenletExit);
+      assertEquals([caught.message, caught.stack], [exit.message, exit.stack]);
+      if (!Object.isFrozen(exit)) assertStrictEquals(caught, exit);
+      assertEquals(Object.hasOwn(exit, "then"), false);
+    }
+  },
+);
+
 ioTest("clearTimeout() and the timer's own methods work in greenlets", async () => {
   using _patch = patchTimers();
   await spawn(async () => {
