@@ -1,10 +1,11 @@
 /**
- * The usual form of a patched call.
+ * The usual forms of a patched call.
  *
  * @module
  */
 
 import { adopt, type AdoptedKind, adoptingScope, type AdoptOptions } from "../core/adopt.ts";
+import { abortable } from "./_signals.ts";
 
 /** Calls a function of the runtime; in a greenlet, what it returns is waited for cooperatively. */
 export function adopted<T>(
@@ -14,4 +15,54 @@ export function adopted<T>(
 ): Promise<T> {
   const scope = adoptingScope();
   return scope === undefined ? begin() : adopt(scope, begin, kind, options);
+}
+
+/** {@link adopted} for what gives something back: it is begun also when the wait for it is refused. */
+export function adoptedEnd<T>(begin: () => Promise<T>, kind: AdoptedKind): Promise<T> {
+  return adopted(begin, kind, { refuse: () => void begin().catch(() => {}) }); // nobody is left to tell
+}
+
+/** Options with a signal among them. */
+export interface WithSignal {
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+/**
+ * {@link adopted} for what takes options with a signal: giving the wait up aborts it. `begin` gets the options with a signal
+ * that counts for both, the caller's and ours.
+ */
+export function adoptedAbortable<T, O extends WithSignal>(
+  theirs: O | undefined,
+  begin: (options: O | undefined) => Promise<T>,
+  kind: AdoptedKind,
+): Promise<T> {
+  const scope = adoptingScope();
+  if (scope === undefined) return begin(theirs);
+  // What is not to be understood is for the function itself to refuse, or to accept.
+  if (!canBeExtended(theirs)) return adopt(scope, () => begin(theirs), kind);
+  const { signal, abandon } = abortable(theirs?.signal);
+  return adopt(scope, () => begin(withSignal(theirs, signal)), kind, { abandon });
+}
+
+function canBeExtended(options: WithSignal | undefined): boolean {
+  if (options === undefined) return true;
+  if (typeof options !== "object" || options === null) return false;
+  const { signal } = options;
+  return signal == null || signal instanceof AbortSignal;
+}
+
+/** The same options but for the signal, also those that are accessors of a class. */
+function withSignal<O extends WithSignal>(options: O | undefined, signal: AbortSignal): O {
+  const all: O = Object.create(Object.getPrototypeOf(options ?? {}), {
+    ...Object.getOwnPropertyDescriptors(options ?? {}),
+    signal: { value: signal, configurable: true, enumerable: true, writable: true },
+  });
+  return all;
+}
+
+/** The arguments of a call with another one in a place. */
+export function withArgument(args: readonly unknown[], at: number, value: unknown): unknown[] {
+  const all = [...args];
+  if (value !== undefined) all[at] = value;
+  return all;
 }

@@ -78,11 +78,6 @@ export function greenConn<C extends Deno.Conn>(conn: C): C {
   return conns.apply(conn as never);
 }
 
-/** Closes a connection that came too late. */
-export function closeLate(conn: { close(): void }): void {
-  conn.close();
-}
-
 const accepts = new WeakMap<Deno.Listener, KeptResults<Deno.Conn>>();
 
 const listeners = new Greenery<Deno.Listener>((native) => ({

@@ -6,12 +6,12 @@
 
 import events, { type EventEmitter } from "node:events";
 import http from "node:http";
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
 import type { Scope } from "../core/scope.ts";
+import { adoptedAbortable } from "./_adopted.ts";
 import { belongsTo } from "./_belongings.ts";
 import { AdoptedIterator } from "./_iterator.ts";
 import { isSettler, SettlerWait } from "./_settlers.ts";
-import { abortable } from "./_signals.ts";
 import type { Patcher } from "./registry.ts";
 
 const ONCE: AdoptedKind = { name: "events.once" };
@@ -69,12 +69,8 @@ export function patchEvents(patcher: Patcher): void {
     events,
     "once",
     "node:events.once",
-    (once) => (emitter: EventEmitter, name: string | symbol, options?: OnceOptions) => {
-      const scope = adoptingScope();
-      if (scope === undefined) return once(emitter, name, options);
-      const { signal, abandon } = abortable(options?.signal);
-      return adopt(scope, () => once(emitter, name, { ...options, signal }), ONCE, { abandon });
-    },
+    (once) => (emitter: EventEmitter, name: string | symbol, options?: OnceOptions) =>
+      adoptedAbortable(options, (all) => once(emitter, name, all), ONCE),
   );
   patcher.method(
     events,

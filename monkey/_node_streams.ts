@@ -6,18 +6,14 @@
 
 import stream, { Readable } from "node:stream";
 import streamPromises from "node:stream/promises";
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { adoptedAbortable, type WithSignal } from "./_adopted.ts";
 import { AdoptedIterator } from "./_iterator.ts";
-import { abortable } from "./_signals.ts";
 import type { Patcher } from "./registry.ts";
 
 const ITERATE: AdoptedKind = { name: "node:stream.Readable" };
 const PIPELINE: AdoptedKind = { name: "stream.pipeline" };
 const FINISHED: AdoptedKind = { name: "stream.finished" };
-
-interface WithSignal {
-  readonly signal?: AbortSignal;
-}
 
 type StreamPromises = Record<"pipeline" | "finished", (...args: unknown[]) => Promise<unknown>>;
 
@@ -44,26 +40,23 @@ export function patchNodeStreams(patcher: Patcher): void {
     "pipeline",
     "node:stream/promises.pipeline",
     (pipeline) => (...args) => {
-      const scope = adoptingScope();
-      if (scope === undefined) return pipeline(...args);
+      if (adoptingScope() === undefined) return pipeline(...args);
       const last = args.at(-1);
       const given = isOptions(last) ? last : undefined;
-      const { signal, abandon } = abortable(given?.signal);
       const streams = given === undefined ? args : args.slice(0, -1);
-      return adopt(scope, () => pipeline(...streams, { ...given, signal }), PIPELINE, { abandon });
+      return adoptedAbortable(given, (all) => pipeline(...streams, all), PIPELINE);
     },
   );
   patcher.method(
     functions,
     "finished",
     "node:stream/promises.finished",
-    (finished) => (...args) => {
-      const scope = adoptingScope();
-      if (scope === undefined) return finished(...args);
-      const given = args[1] as WithSignal | undefined;
-      const { signal, abandon } = abortable(given?.signal);
-      return adopt(scope, () => finished(args[0], { ...given, signal }), FINISHED, { abandon });
-    },
+    (finished) => (stream, options) =>
+      adoptedAbortable(
+        options as WithSignal | undefined,
+        (all) => finished(stream, all),
+        FINISHED,
+      ),
   );
   // The same functions, in an object that cannot be changed.
   patcher.accessor(

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
 import type { Scope } from "../core/scope.ts";
+import { adoptedAbortable, withArgument, type WithSignal } from "./_adopted.ts";
 import { belongsTo, type EndingBelonging } from "./_belongings.ts";
 import { isPassedByOwnCode } from "./_call_sites.ts";
 import { isSettler, SettlerWait } from "./_settlers.ts";
-import { abortable } from "./_signals.ts";
 
 // deno-lint-ignore no-explicit-any -- as the types of the runtime have it
 type Callback = (...args: any[]) => void;
@@ -101,25 +101,18 @@ export function cooperativeInterval(start: TimerFunction): TimerFunction {
   };
 }
 
-/** What `setTimeout` of `node:timers/promises` and its like take. */
-export interface TimerOptions {
-  readonly signal?: AbortSignal;
-}
-
 /** Makes a function of `node:timers/promises` interruptible; `at` is where it takes its options. */
 export function cooperativeSleep<A extends unknown[], T>(
   sleep: (...args: A) => Promise<T>,
   at: number,
   kind: AdoptedKind,
 ): (...args: A) => Promise<T> {
-  return (...args) => {
-    const scope = adoptingScope();
-    if (scope === undefined) return sleep(...args);
-    const options = args[at] as TimerOptions | undefined;
-    const { signal, abandon } = abortable(options?.signal);
-    const all = Array.from({ length: at }, (_, index) => args[index]);
-    return adopt(scope, () => sleep(...[...all, { ...options, signal }] as A), kind, { abandon });
-  };
+  return (...args) =>
+    adoptedAbortable(
+      args[at] as WithSignal | undefined,
+      (all) => sleep(...withArgument(args, at, all) as A),
+      kind,
+    );
 }
 
 /**

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
-import { closeLate, greenConn } from "./_green_conn.ts";
-import { abortable } from "./_signals.ts";
+import type { AdoptedKind } from "../core/adopt.ts";
+import { adoptedAbortable } from "./_adopted.ts";
+import { greenConn } from "./_green_conn.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const CONNECT: AdoptedKind = { name: "Deno.connect" };
@@ -35,12 +35,12 @@ const CONNECT: AdoptedKind = { name: "Deno.connect" };
  */
 export function patchConnect(options: PatchOptions = {}): Patches {
   const patcher = new Patcher("connect", options);
-  patcher.method(Deno, "connect", "Deno.connect", (connect) => (options: Deno.ConnectOptions) => {
-    const scope = adoptingScope();
-    if (scope === undefined) return connect(options).then(greenConn);
-    const { signal, abandon } = abortable(options?.signal);
-    const begin = (): Promise<Deno.Conn> => connect({ ...options, signal }).then(greenConn);
-    return adopt(scope, begin, CONNECT, { abandon, orphan: closeLate });
-  });
+  patcher.method(
+    Deno,
+    "connect",
+    "Deno.connect",
+    (connect) => (options: Deno.ConnectOptions) =>
+      adoptedAbortable(options, (all) => connect(all!).then(greenConn), CONNECT),
+  );
   return patcher.patches;
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
-import { abortable } from "./_signals.ts";
+import type { AdoptedKind } from "../core/adopt.ts";
+import { adoptedAbortable } from "./_adopted.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const RESOLVE: AdoptedKind = { name: "Deno.resolveDns" };
@@ -29,13 +29,8 @@ export function patchDns(options: PatchOptions = {}): Patches {
     Deno,
     "resolveDns",
     "Deno.resolveDns",
-    (resolve) => (query: string, type: Deno.RecordType, options?: Deno.ResolveDnsOptions) => {
-      const scope = adoptingScope();
-      if (scope === undefined) return resolve(query, type as "A", options);
-      const { signal, abandon } = abortable(options?.signal);
-      const begin = (): Promise<string[]> => resolve(query, type as "A", { ...options, signal });
-      return adopt(scope, begin, RESOLVE, { abandon });
-    },
+    (resolve) => (query: string, type: Deno.RecordType, options?: Deno.ResolveDnsOptions) =>
+      adoptedAbortable(options, (all) => resolve(query, type as "A", all), RESOLVE),
   );
   return patcher.patches;
 }

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
-import { adopted } from "./_adopted.ts";
+import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { adopted, adoptedAbortable, withArgument, type WithSignal } from "./_adopted.ts";
 import { AdoptedIterator } from "./_iterator.ts";
 import { KeptReads } from "./_kept.ts";
-import { abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 type AnyFunction = (...args: unknown[]) => Promise<unknown>;
@@ -73,13 +72,8 @@ export function patchFs(options: PatchOptions = {}): Patches {
   for (const [name, at] of Object.entries(ABORTABLE)) {
     const kind = { name: `Deno.${name}` };
     patcher.method(functions, name, kind.name, (fn) => (...args) => {
-      const scope = adoptingScope();
-      if (scope === undefined) return fn(...args);
-      const options = args[at] as { readonly signal?: AbortSignal } | undefined;
-      const { signal, abandon } = abortable(options?.signal);
-      const all = [...args];
-      all[at] = { ...options, signal };
-      return adopt(scope, () => fn(...all), kind, { abandon });
+      const options = args[at] as WithSignal | undefined;
+      return adoptedAbortable(options, (all) => fn(...withArgument(args, at, all)), kind);
     });
   }
   for (const name of OTHERS) {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
-import { adopted } from "./_adopted.ts";
+import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { adopted, adoptedAbortable, adoptedEnd } from "./_adopted.ts";
 import { Greenery } from "./_greenery.ts";
-import { abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const OUTPUT: AdoptedKind = { name: "Deno.Command.output" };
@@ -100,14 +99,9 @@ function outputOf(
   Command: typeof Deno.Command,
   output: typeof Deno.Command.prototype.output,
 ): Promise<Deno.CommandOutput> {
-  const scope = adoptingScope();
-  if (scope === undefined) return plain();
-  if (args === undefined) return adopt(scope, plain, OUTPUT);
+  if (args === undefined || adoptingScope() === undefined) return adopted(plain, OUTPUT);
   const [command, options] = args;
-  const { signal, abandon } = abortable(options?.signal);
-  return adopt(scope, () => output.call(new Command(command, { ...options, signal })), OUTPUT, {
-    abandon,
-  });
+  return adoptedAbortable(options, (all) => output.call(new Command(command, all)), OUTPUT);
 }
 
 function patchChildren(patcher: Patcher): void {
@@ -128,7 +122,7 @@ function patchChildren(patcher: Patcher): void {
     `${path}[Symbol.asyncDispose]`,
     (dispose) =>
       function (this: Deno.ChildProcess) {
-        return adopted(() => dispose.call(this), DISPOSE);
+        return adoptedEnd(() => dispose.call(this), DISPOSE);
       },
   );
   patcher.accessor(prototype, "status", `${path}.status`, ({ get }) => ({

@@ -7,7 +7,7 @@
 import type { AdoptedKind } from "../core/adopt.ts";
 import { GreenletExit } from "../core/errors.ts";
 import { Greenlet, startAtOnce } from "../core/greenlet.ts";
-import { adopted } from "./_adopted.ts";
+import { adopted, adoptedEnd } from "./_adopted.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const FINISHED: AdoptedKind = { name: "Deno.HttpServer.finished" };
@@ -119,7 +119,7 @@ function greenServer<S extends Deno.HttpServer>(server: S): S {
       enumerable: true,
     },
     shutdown: {
-      value: () => adopted(() => shutdown.call(server), SHUTDOWN),
+      value: () => adoptedEnd(() => shutdown.call(server), SHUTDOWN),
       configurable: true,
       enumerable: true,
       writable: true,

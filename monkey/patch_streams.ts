@@ -4,10 +4,9 @@
  * @module
  */
 
-import { adopt, type AdoptedKind, adoptingScope } from "../core/adopt.ts";
-import { adopted } from "./_adopted.ts";
+import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
+import { adopted, adoptedAbortable, adoptedEnd } from "./_adopted.ts";
 import { KeptResults } from "./_kept.ts";
-import { abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const READ: AdoptedKind = { name: "ReadableStreamDefaultReader.read" };
@@ -104,11 +103,7 @@ function patchReading(patcher: Patcher): void {
       target: WritableStream<unknown>,
       options?: StreamPipeOptions,
     ) {
-      const scope = adoptingScope();
-      if (scope === undefined) return pipeTo.call(this, target, options);
-      const { signal, abandon } = abortable(options?.signal);
-      const begin = (): Promise<void> => pipeTo.call(this, target, { ...options, signal });
-      return adopt(scope, begin, PIPE, { abandon });
+      return adoptedAbortable(options, (all) => pipeTo.call(this, target, all), PIPE);
     });
   for (const name of ["values", Symbol.asyncIterator] as const) {
     const shown = name === "values" ? ".values" : "[Symbol.asyncIterator]";
@@ -124,17 +119,18 @@ function patchReading(patcher: Patcher): void {
         },
     );
   }
-  patchEach(patcher, prototype, "ReadableStream", ["cancel"]);
+  patchEach(patcher, prototype, "ReadableStream", ["cancel"], adoptedEnd);
   for (const type of [ReadableStreamDefaultReader, ReadableStreamBYOBReader]) {
-    patchEach(patcher, type.prototype, type.name, ["cancel"]);
+    patchEach(patcher, type.prototype, type.name, ["cancel"], adoptedEnd);
     patchPromise(patcher, type.prototype, type.name, "closed");
   }
 }
 
 function patchWriting(patcher: Patcher): void {
   const { prototype } = WritableStreamDefaultWriter;
-  patchEach(patcher, WritableStream.prototype, "WritableStream", ["abort", "close"]);
-  patchEach(patcher, prototype, "WritableStreamDefaultWriter", ["abort", "close", "write"]);
+  patchEach(patcher, WritableStream.prototype, "WritableStream", ["abort", "close"], adoptedEnd);
+  patchEach(patcher, prototype, "WritableStreamDefaultWriter", ["abort", "close"], adoptedEnd);
+  patchEach(patcher, prototype, "WritableStreamDefaultWriter", ["write"]);
   patchPromise(patcher, prototype, "WritableStreamDefaultWriter", "closed");
   patchPromise(patcher, prototype, "WritableStreamDefaultWriter", "ready");
 }
@@ -145,6 +141,7 @@ function patchEach<T extends object>(
   prototype: T,
   type: string,
   names: readonly (keyof T & string)[],
+  wait: typeof adopted = adopted,
 ): void {
   for (const name of names) {
     const kind = { name: `${type}.${name}` };
@@ -154,7 +151,7 @@ function patchEach<T extends object>(
       `${type}.prototype.${name}`,
       (method) =>
         function (this: T, ...args: unknown[]) {
-          return adopted(
+          return wait(
             () => Reflect.apply(method as AnyFunction, this, args) as Promise<unknown>,
             kind,
           );

@@ -6,7 +6,7 @@
 
 import type { AdoptedKind } from "../core/adopt.ts";
 import { adopted } from "./_adopted.ts";
-import { closeLate, greenConn, greenListener } from "./_green_conn.ts";
+import { greenConn, greenListener } from "./_green_conn.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const CONNECT: AdoptedKind = { name: "Deno.connectTls" };
@@ -36,14 +36,14 @@ export function patchTls(options: PatchOptions = {}): Patches {
     "connectTls",
     "Deno.connectTls",
     (connectTls) => (options: Deno.ConnectTlsOptions) =>
-      adopted(() => connectTls(options).then(greenConn), CONNECT, { orphan: closeLate }),
+      adopted(() => connectTls(options).then(greenConn), CONNECT),
   );
   patcher.method(
     Deno,
     "startTls",
     "Deno.startTls",
     (startTls) => (conn: Deno.TcpConn, options?: Deno.StartTlsOptions) =>
-      adopted(() => startTls(conn, options).then(greenConn), START, { orphan: closeLate }),
+      adopted(() => startTls(conn, options).then(greenConn), START),
   );
   patcher.method(
     Deno,

@@ -8,7 +8,7 @@ import { assert, assertInstanceOf, assertRejects, assertStrictEquals } from "@st
 import { GreenletExit } from "../../core/errors.ts";
 import type { Greenlet } from "../../core/greenlet.ts";
 import { stateOf } from "../../core/inspect.ts";
-import { spawn } from "../../core/spawn.ts";
+import { getCurrent, spawn } from "../../core/spawn.ts";
 import { Timeout } from "../../core/timeout.ts";
 import { eventually } from "./io_test.ts";
 
@@ -43,6 +43,16 @@ export async function assertKillable(
   await greenlet.kill(exit);
   assertStrictEquals(greenlet.value, exit);
   assert(cleanedUp, "A finally block did not run");
+}
+
+/** Runs a function in a greenlet that has been killed before it waits: the kill has to end it in its first wait. */
+export async function assertRefused(body: () => unknown): Promise<void> {
+  const exit = new GreenletExit();
+  const greenlet = spawn(async () => {
+    getCurrent().throw(exit);
+    await body();
+  });
+  assertStrictEquals(await greenlet.get(), exit);
 }
 
 /** Runs a function in a greenlet that has a time limit: it has to end with that. */

@@ -22,6 +22,22 @@ async function pair(): Promise<{ conn: Deno.TcpConn; peer: Deno.TcpConn } & Disp
   };
 }
 
+ioTest("Deno.connect() takes options that are accessors of a class in a greenlet", async () => {
+  using _patch = patchConnect();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  class Options {
+    get hostname(): string {
+      return "127.0.0.1";
+    }
+    get port(): number {
+      return listener.addr.port;
+    }
+  }
+  using conn = await spawn(() => Deno.connect(new Options())).get();
+  assertEquals(conn.remoteAddr.port, listener.addr.port);
+  using _peer = await listener.accept();
+});
+
 ioTest("Deno.Conn.read() loses no byte when it is killed", async () => {
   using _patch = patchConnect();
   using ends = await pair();

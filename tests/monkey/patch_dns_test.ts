@@ -36,6 +36,14 @@ ioTest("Deno.resolveDns() heeds the signal of its caller in a greenlet", async (
   assertStrictEquals(await g.get(), reason);
 });
 
+ioTest("Deno.resolveDns() refuses in a greenlet what it refuses elsewhere", async () => {
+  using _patch = patchDns();
+  const options = { signal: 5 as never };
+  const refuse = async (): Promise<string> =>
+    (await assertRejects(() => Deno.resolveDns("a.test", "A", options), TypeError)).message;
+  assertEquals(await spawn(refuse).get(), await refuse());
+});
+
 Deno.test("patchDns() leaves the name and the length of the function", () => {
   const { name, length } = Deno.resolveDns;
   using _patch = patchDns();

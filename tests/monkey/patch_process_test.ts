@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { spawn } from "../../core/spawn.ts";
 import { patchProcess } from "../../monkey/patch_process.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
-import { assertKillable, assertLimited } from "../helpers/killed.ts";
+import { assertKillable, assertLimited, assertRefused } from "../helpers/killed.ts";
 
 const SLEEPER = {
   args: ["-c", "trap 'exit 0' TERM; echo $$ > \"$0\"; while :; do sleep 0.01; done"],
@@ -68,6 +68,16 @@ ioTest("Waiting for a process can be killed, and leaves it running", async () =>
   await writer.close();
   const { success, stdout } = await spawn(() => child.output()).get();
   assertEquals([success, decoder.decode(stdout)], [true, "still there"]);
+});
+
+ioTest("Disposing of a process ends it also when the wait for that is refused", async () => {
+  using _patch = patchProcess();
+  let child: Deno.ChildProcess | undefined;
+  await assertRefused(async () => {
+    await using sleeper = new Deno.Command("sleep", { args: ["60"] }).spawn();
+    child = sleeper;
+  });
+  assertEquals((await child!.status).signal, "SIGTERM");
 });
 
 ioTest("Waiting for all output of a process can be killed", async () => {

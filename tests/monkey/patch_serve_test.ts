@@ -8,7 +8,7 @@ import { withTimeout } from "../../core/timeout.ts";
 import { Event } from "../../sync/event.ts";
 import { patchServe } from "../../monkey/patch_serve.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
-import { assertKillable } from "../helpers/killed.ts";
+import { assertKillable, assertRefused } from "../helpers/killed.ts";
 import { collectReports } from "../helpers/reports.ts";
 
 const OPTIONS = { hostname: "127.0.0.1", port: 0, onListen() {} };
@@ -40,6 +40,13 @@ for (const [form, serve] of Object.entries(FORMS)) {
     assertEquals(answers, paths.map((path) => `Greenlet-N ${path}`));
   });
 }
+
+ioTest("Deno.HttpServer.shutdown() is begun also when the wait for it is refused", async () => {
+  using _patch = patchServe();
+  const server = Deno.serve(OPTIONS, handler);
+  await assertRefused(() => server.shutdown());
+  await server.finished;
+});
 
 ioTest("Deno.serve() begins a request at once when nobody else wants to run", async () => {
   using _patch = patchServe();

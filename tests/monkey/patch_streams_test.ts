@@ -3,7 +3,7 @@ import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { patchStreams } from "../../monkey/patch_streams.ts";
 import { ioTest } from "../helpers/io_test.ts";
-import { assertKillable, assertLimited } from "../helpers/killed.ts";
+import { assertKillable, assertLimited, assertRefused } from "../helpers/killed.ts";
 
 /** A stream that brings what it is given, when it is given it. */
 class Source<T> {
@@ -158,6 +158,26 @@ ioTest("WritableStreamDefaultWriter.write() and ready can be killed", async () =
   await assertKillable("WritableStreamDefaultWriter.ready", () => writer.ready);
   await assertLimited(() => writer.closed);
   await assertLimited(() => writer.close());
+});
+
+ioTest("What ends a stream is begun also when the wait for it is refused", async () => {
+  using _patch = patchStreams();
+  const ended: string[] = [];
+  const writable = (name: string): WritableStream =>
+    new WritableStream({
+      close: () => void ended.push(`${name} closed`),
+      abort: () => void ended.push(`${name} aborted`),
+    });
+  const [one, two] = [writable("one"), writable("two")];
+  await assertRefused(() => one.getWriter().close());
+  await assertRefused(() => two.getWriter().abort());
+  await assertRefused(() => writable("three").close());
+  await assertRefused(() => writable("four").abort());
+  assertEquals(ended, ["one closed", "two aborted", "three closed", "four aborted"]);
+  const [source, other] = [new Source(), new Source()];
+  await assertRefused(() => source.stream.cancel("reason"));
+  await assertRefused(() => other.stream.getReader().cancel("reason"));
+  assertEquals([source.cancelled, other.cancelled], ["reason", "reason"]);
 });
 
 ioTest("Streams can be limited in time", async () => {
