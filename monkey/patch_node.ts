@@ -54,7 +54,8 @@ const MODULES = [
 /**
  * Patches what waits in node's modules: `events.once` and `on`; `for await` over streams, and `stream/promises`;
  * `dns/promises`; `timers` and `timers/promises`; `fs/promises`; `exec` and `execFile` with `util.promisify`, and whatever
- * else `util.promisify` makes; `question` of `readline/promises`.
+ * else `util.promisify` makes; `question` of `readline/promises`. What comes for a `read` or `readv` of a `FileHandle` that was
+ * killed goes to the next one.
  *
  * Of `net`, `tls` and `http`, which have callbacks only, it reaches promises made around them: `await new Promise((resolve) =>
  * socket.once("connect", resolve))` can be interrupted when the listener is the promise's `resolve` itself and the

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import childProcess from "node:child_process";
+import dgram from "node:dgram";
 import dns from "node:dns";
 import dnsPromises from "node:dns/promises";
 import events from "node:events";
+import fs from "node:fs";
 import fsPromises from "node:fs/promises";
 import http from "node:http";
 import module from "node:module";
@@ -18,8 +20,9 @@ import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { patchNode } from "../../monkey/patch_node.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
-import { assertKillable, assertLimited, untilIn } from "../helpers/killed.ts";
+import { assertKillable, assertLimited, assertRefused, untilIn } from "../helpers/killed.ts";
 import { runScript } from "../helpers/script.ts";
+import { bytes } from "../helpers/sockets.ts";
 import { withFolder } from "../helpers/unix_sockets.ts";
 
 const require = module.createRequire(import.meta.url);
@@ -193,11 +196,14 @@ ioTest("node:dns/promises can be killed", async () => {
     assertEquals(address, "127.0.0.1");
     assert(promises.lookup.name === "lookup");
   }
-  const g = spawn(() => dnsPromises.lookup("localhost"));
-  spawn(() => g.throw());
-  await g.join();
-  assert(g.dead);
-  await sleep(5);
+  const silent = dgram.createSocket("udp4");
+  await new Promise<void>((resolve) => silent.bind(0, "127.0.0.1", resolve));
+  const resolver = new dnsPromises.Resolver();
+  resolver.setServers([`127.0.0.1:${silent.address().port}`]);
+  await assertKillable("dns.promises.resolve4", () => resolver.resolve4("a.test"));
+  await assertLimited(() => resolver.resolve4("a.test"));
+  resolver.cancel();
+  silent.close();
 });
 
 ioTest("node:fs/promises can be killed, and does what it always did", async () => {
@@ -207,9 +213,16 @@ ioTest("node:fs/promises can be killed, and does what it always did", async () =
     assert((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
     const keeper = await fsPromises.open(pipe, "r+");
     const reader = await spawn(() => fsPromises.open(pipe, "r+")).get();
-    await assertKillable("FileHandle.read", () => reader.read(new Uint8Array(1), 0, 1, null));
-    await keeper.write("x");
-    await sleep(5);
+    const [lost, found] = [new Uint8Array(3), new Uint8Array(3)];
+    await assertKillable("FileHandle.read", () => reader.read(lost, 0, 3, null));
+    await assertKillable("FileHandle.readv", () => reader.readv([lost]));
+    await keeper.write("abcdef");
+    assertEquals(await reader.read(found, 1, 1), { bytesRead: 1, buffer: found });
+    assertEquals(found, bytes("\0a\0"));
+    const { bytesRead, buffers } = await spawn(() => reader.readv([found, lost])).get();
+    assertEquals([bytesRead, buffers, found], [2, [found, lost], bytes("bc\0")]);
+    assertEquals([(await reader.read({ buffer: found })).bytesRead, found], [3, bytes("def")]);
+    assertEquals(lost, new Uint8Array(3));
     await reader.close();
     await keeper.close();
     await spawn(async () => {
@@ -226,6 +239,64 @@ ioTest("node:fs/promises can be killed, and does what it always did", async () =
       await assertRejects(() => fsPromises.readFile(join(folder, "none")), Error, "ENOENT");
       assert((await require("fs").promises.stat(path)).isFile());
     }).get();
+  });
+});
+
+ioTest("FileHandle.read() does in a greenlet what it does elsewhere", async () => {
+  using _patch = patchNode();
+  await withFolder(async (folder) => {
+    const path = join(folder, "file");
+    await fsPromises.writeFile(path, "0123456789");
+    const readAll = async (): Promise<unknown[]> => {
+      await using file = await fsPromises.open(path);
+      const results: unknown[] = [];
+      const calls: unknown[][] = [
+        [new Uint8Array(2)],
+        [new Uint8Array(3), 1, 2, null],
+        [new Uint8Array(3), { offset: 1, position: 7n }],
+        [{ buffer: new Uint16Array(2), position: -1 }],
+        [new Uint8Array(3), null, 1, 0],
+        [new Uint8Array(2), 0, 0],
+        [{ position: 9 }],
+        [],
+        [undefined, { position: 0 }],
+        [new Uint8Array(3), 0, 10],
+        [new Uint8Array(3), 4],
+        [new DataView(new ArrayBuffer(3)), 0, 3, 0],
+        [new Uint8Array(3), 0, 1, "x"],
+      ];
+      for (const args of calls) {
+        const reading = (async () => await Reflect.apply(file.read, file, args))();
+        results.push(await reading.catch((error) => error.message));
+      }
+      results.push(
+        await file.readv([new Uint8Array(2), new Uint16Array(2)], 3),
+        await file.readv([new Uint8Array(2)]),
+        (await assertRejects(() => file.readv("abc" as never), TypeError)).message,
+      );
+      return results;
+    };
+    assertEquals(await spawn(readAll).get(), await readAll());
+  });
+});
+
+ioTest("What a kill has refused is not begun, and what has to be begun is ended", async () => {
+  using _patch = patchNode();
+  await withFolder(async (folder) => {
+    const path = join(folder, "file");
+    await fsPromises.writeFile(path, "");
+    await assertRefused(() => fsPromises.readdir(join(folder, "none")));
+    await assertRefused(() => util.promisify(fs.stat)(join(folder, "none")));
+    await assertRefused(() => fsPromises.open(path));
+    await assertRefused(() => fsPromises.unlink(path));
+    assert((await fsPromises.stat(path)).isFile());
+    const closed = Promise.withResolvers<unknown>();
+    await assertRefused(() => {
+      const running = util.promisify(childProcess.exec)("exec sleep 10");
+      running.child.on("close", (_code, signal) => closed.resolve(signal));
+      return running;
+    });
+    assertEquals(await closed.promise, "SIGTERM");
   });
 });
 
@@ -275,7 +346,16 @@ ioTest("What util.promisify() makes can be killed", async () => {
   );
   assertEquals(await spawn(() => sum(1, 2)).get(), 3);
   assertEquals(await sum(1, 2), 3);
-  assertStrictEquals(util.promisify(sum as never), util.promisify(sum as never));
+  assertStrictEquals(util.promisify(sum as never), sum as unknown);
+  const source = new stream.Readable({ read() {} });
+  await assertKillable("stream.finished", () => util.promisify(stream.finished)(source));
+  const target = new stream.PassThrough();
+  await assertKillable("stream.pipeline", () => util.promisify(stream.pipeline)(source, target));
+  await assertLimited(() => util.promisify(never as never)());
+  assertEquals(await spawn(() => util.promisify(setImmediate)("value")).get(), "value");
+  assertStrictEquals(util.promisify(setImmediate), timersPromises.setImmediate);
+  await assertRefused(() => util.promisify(fs.exists)("/"));
+  assertEquals(await spawn(() => util.promisify(fs.exists)("/")).get(), true);
 });
 
 ioTest("Questions of node:readline/promises can be killed", async () => {
