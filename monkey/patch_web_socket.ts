@@ -16,8 +16,10 @@ type Listener = EventListenerOrEventListenerObject;
 /** Nobody rejects a promise with one of these events, so what settles one resolves it. */
 const RESOLVING: ReadonlySet<string> = new Set(["message", "open"]);
 
-/** What listeners were replaced by: to take them out again. */
-const replacements = new WeakMap<WebSocket, Map<Listener, Listener>>();
+/** What listeners for one type of event were replaced by: to take them out again. */
+type Replacements = WeakMap<Listener, EventListener>;
+
+const replacements = new WeakMap<WebSocket, Map<string, Replacements>>();
 
 /**
  * Patches `WebSocket`, also those of servers that `Deno.upgradeWebSocket` makes: a listener that was added in a greenlet
@@ -49,9 +51,10 @@ export function patchWebSocket(options: PatchOptions = {}): Patches {
         this: WebSocket,
         type: string,
         listener: Listener,
-        options?: AddEventListenerOptions,
+        options?: boolean | AddEventListenerOptions,
       ) {
-        return add.call(this, type, replace(this, type, listener), options);
+        const once = typeof options === "object" && options?.once === true;
+        return add.call(this, type, replace(this, type, listener, once), options);
       },
   );
   patcher.method(
@@ -60,7 +63,7 @@ export function patchWebSocket(options: PatchOptions = {}): Patches {
     "WebSocket.prototype.removeEventListener",
     (remove) =>
       function (this: WebSocket, type: string, listener: Listener, options?: EventListenerOptions) {
-        const known = replacements.get(this);
+        const known = replacements.get(this)?.get(type);
         const replacement = known?.get(listener);
         known?.delete(listener);
         return remove.call(this, type, replacement ?? listener, options);
@@ -85,56 +88,86 @@ function patchHandler(
     },
     set(this: WebSocket, handler: unknown) {
       given.delete(this);
-      if (typeof handler !== "function") return set!.call(this, handler);
-      const listener = replace(this, type, handler as EventListener);
-      if (listener !== handler) given.set(this, handler);
-      set!.call(this, listener);
+      const scope = adoptingScope();
+      if (scope === undefined || typeof handler !== "function") return set!.call(this, handler);
+      const replacement = replacementFor(scope, type, handler as EventListener, {
+        stands: () => get!.call(this) === replacement,
+        remove: () => set!.call(this, null),
+      });
+      given.set(this, handler);
+      set!.call(this, replacement);
     },
   }));
 }
 
-/** What is to be called in place of a listener that is added in a greenlet; the same each time. */
-function replace(socket: WebSocket, type: string, listener: Listener): Listener {
-  const known = replacements.get(socket)?.get(listener);
-  if (known !== undefined) return known;
+/** What is to be called in place of a listener that is added in a greenlet; the same as long as it is there. */
+function replace(socket: WebSocket, type: string, listener: Listener, once: boolean): Listener {
+  const known = replacements.get(socket)?.get(type);
+  const replaced = known?.get(listener);
+  if (replaced !== undefined) return replaced;
   const scope = adoptingScope();
   if (scope === undefined || listener === null) return listener;
-  let ofSocket = replacements.get(socket);
-  if (ofSocket === undefined) replacements.set(socket, ofSocket = new Map());
-  let replacement: Listener;
-  if (RESOLVING.has(type) && isSettler(listener)) {
-    const wait = new EventWait(scope, type, listener, ofSocket);
-    belongsTo(scope, wait);
-    replacement = (event) => wait.resume(event);
-  } else {
-    replacement = bound(scope, listener);
+  const ofType: Replacements = known ?? new WeakMap();
+  if (known === undefined) {
+    const ofSocket = replacements.get(socket);
+    if (ofSocket === undefined) replacements.set(socket, new Map([[type, ofType]]));
+    else ofSocket.set(type, ofType);
   }
-  ofSocket.set(listener, replacement);
-  return replacement;
+  const replacement = replacementFor(scope, type, listener, {
+    stands: () => ofType.get(listener) === registered,
+    remove: () => {
+      ofType.delete(listener);
+      EventTarget.prototype.removeEventListener.call(socket, type, registered);
+    },
+  });
+  const registered: EventListener = !once ? replacement : function (this: unknown, event) {
+    ofType.delete(listener); // whoever adds it again does so in a context of their own
+    Reflect.apply(replacement, this, [event]);
+  };
+  ofType.set(listener, registered);
+  return registered;
+}
+
+/** A listener that was put in the place of another one. */
+interface Registration {
+  /** Whether it is still there. */
+  readonly stands: () => boolean;
+  /** Takes it out. */
+  readonly remove: () => void;
+}
+
+function replacementFor(
+  scope: Scope,
+  type: string,
+  listener: Listener,
+  registration: Registration,
+): EventListener {
+  if (!RESOLVING.has(type) || !isSettler(listener)) return bound(scope, listener);
+  const wait = new EventWait(scope, type, listener, registration);
+  belongsTo(scope, wait);
+  return (event) => wait.resume(event);
 }
 
 /** Somebody who waits for an event, with a promise around its listener. */
 class EventWait extends SettlerWait {
-  readonly #known: Map<Listener, Listener>;
-  readonly #listener: Listener;
+  readonly #registration: Registration;
 
   constructor(
     scope: Scope,
     type: string,
     resolve: (value?: unknown) => void,
-    known: Map<Listener, Listener>,
+    registration: Registration,
   ) {
     super(scope, { name: `WebSocket event ${type}` }, resolve);
-    this.#known = known;
-    this.#listener = resolve;
+    this.#registration = registration;
   }
 
   protected override abandon(): void {
-    this.#known.delete(this.#listener);
+    if (this.#registration.stands()) this.#registration.remove();
   }
 
   protected override isAbandoned(): boolean {
-    return !this.#known.has(this.#listener);
+    return !this.#registration.stands();
   }
 }
 

@@ -88,6 +88,7 @@ ioTest("Waiting for a message can be killed", async () => {
     () => new Promise((resolve) => socket.addEventListener("message", resolve, { once: true })),
   );
   await assertLimited(() => new Promise((resolve) => socket.onmessage = resolve));
+  assertStrictEquals(socket.onmessage, null);
   await closed(socket);
 });
 
@@ -131,6 +132,60 @@ ioTest("Listeners can be taken out, and handlers are given back", async () => {
   assertEquals(heard, ["handler", "once"]);
   await closed(socket);
 });
+
+ioTest("A listener for two types of events can be taken out of both", async () => {
+  using _patch = patchWebSocket();
+  await using server = serve(() => {});
+  const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}`);
+  await spawn(() => {
+    let calls = 0;
+    const listener = (): void => void calls++;
+    socket.addEventListener("error", listener);
+    socket.addEventListener("message", listener);
+    socket.dispatchEvent(new MessageEvent("message"));
+    socket.removeEventListener("error", listener);
+    socket.removeEventListener("message", listener);
+    socket.dispatchEvent(new Event("error"));
+    socket.dispatchEvent(new MessageEvent("message"));
+    assertEquals(calls, 1);
+  }).get();
+  await closed(socket);
+});
+
+ioTest(
+  "A listener that was there before runs in the context in which it was added last",
+  async () => {
+    using _patch = patchWebSocket();
+    await using server = serve(() => {});
+    const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}`);
+    const seen: unknown[] = [];
+    const listener = (): void => void seen.push(name.of);
+    const ways = [
+      () => socket.onmessage = listener,
+      () => socket.addEventListener("message", listener, { once: true }),
+    ];
+    for (const add of ways) {
+      // It lives on, as what it has added would be nobody's else.
+      const first = spawn(async () => {
+        name.of = "first";
+        add();
+        socket.dispatchEvent(new MessageEvent("message"));
+        await sleep(60_000);
+      });
+      await eventually(() => seen.length === 1);
+      await spawn(() => {
+        name.of = "second";
+        socket.onmessage = null;
+        add();
+        socket.dispatchEvent(new MessageEvent("message"));
+        socket.onmessage = null;
+      }).get();
+      await first.kill();
+      assertEquals(seen.splice(0), ["first", "second"]);
+    }
+    await closed(socket);
+  },
+);
 
 Deno.test("patchWebSocket() can be taken back", () => {
   const { prototype } = WebSocket;
