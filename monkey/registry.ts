@@ -33,10 +33,10 @@ export interface PatchOptions {
 interface Patch {
   readonly surface: string;
   readonly name: string;
-  /** The object whose property was replaced, and what it was replaced by. */
+  /** The object whose property was replaced, and by what: a value, or functions of an accessor. */
   readonly target?: object;
   readonly key?: PropertyKey;
-  readonly value?: unknown;
+  readonly replacements?: readonly unknown[];
   /** Gets what was there before. */
   readonly original?: () => unknown;
   /** Puts back what was there before. */
@@ -45,7 +45,7 @@ interface Patch {
 
 /** In the order in which they were made. */
 const patches = new Set<Patch>();
-/** What patched functions and accessors were, for as long as they live, also after they were taken back. */
+/** What patched functions were, those of accessors too, for as long as they live, also after they were taken back. */
 const originals = new WeakMap<object, object>();
 
 /**
@@ -112,7 +112,7 @@ export function isPatched(what?: string | object): boolean {
   if (what === undefined) return patches.size > 0;
   for (const patch of patches) {
     if (what === patch.surface || what === patch.name) return true;
-    if (what === patch.value) return true;
+    if (patch.replacements?.includes(what)) return true;
     if (patch.target !== undefined && prototypeOf(what) === patch.target) return true;
   }
   return false;
@@ -120,7 +120,8 @@ export function isPatched(what?: string | object): boolean {
 
 /**
  * What was there before a patch, by name (`Deno.connect`) or by the function that is there now; what is not patched is
- * returned as it is. gevent's `get_original`.
+ * returned as it is. Of an accessor of a class, such as `Deno.ChildProcess.prototype.status`, that is its getter. gevent's
+ * `get_original`.
  *
  * @throws {TypeError} When a name is unknown: nothing of that name is patched, and it cannot be looked up.
  *
@@ -140,8 +141,12 @@ export function getOriginal(what: object | string): unknown {
   if (typeof what !== "string") return originals.get(what) ?? what;
   for (const { name, original } of patches) if (name === what && original) return original();
   let found: unknown = globalThis;
+  let isPrototype = false;
   for (const part of what.split(".")) {
-    found = (found as Record<string, unknown> | undefined)?.[part];
+    if (found === undefined || found === null) break;
+    const getter = isPrototype ? Object.getOwnPropertyDescriptor(found, part)?.get : undefined;
+    found = getter ?? (found as Record<string, unknown>)[part];
+    isPrototype = part === "prototype";
   }
   if (found !== undefined) return found;
   throw new TypeError(`Cannot tell the original of what is not known: received '${what}'`);
@@ -220,7 +225,14 @@ export class Patcher {
     const replacement = make(original);
     if (replacement === original) return;
     originals.set(replacement as object, original as object);
-    this.#replace(target, key, name, { value: replacement, writable: true });
+    const before = Object.getOwnPropertyDescriptor(target, key);
+    this.#replace(
+      target,
+      key,
+      name,
+      { value: replacement, writable: true },
+      () => valueOf(target, key, before),
+    );
   }
 
   /** Replaces the functions of an accessor property; those that `make` does not give stay. */
@@ -233,12 +245,13 @@ export class Patcher {
     if (isKnown(target, key)) return;
     const before = Object.getOwnPropertyDescriptor(target, key);
     if (before?.get === undefined && before?.set === undefined) return;
-    this.#replace(
-      target,
-      key,
-      name,
-      { get: before.get, set: before.set, ...make(before) } as PropertyDescriptor,
-    );
+    const after = { get: before.get, set: before.set, ...make(before) } as PropertyDescriptor;
+    for (const part of ["get", "set"] as const) {
+      const [replacement, original] = [after[part], before[part]];
+      if (replacement === original || replacement === undefined || original === undefined) continue;
+      originals.set(disguise(replacement, original), original);
+    }
+    this.#replace(target, key, name, after, () => before.get ?? before.set);
   }
 
   /** Makes a change of another kind, unless it was made already; `make` returns what takes it back. */
@@ -247,7 +260,13 @@ export class Patcher {
     this.#note({ surface: this.#surface, name, undo: make() });
   }
 
-  #replace(target: object, key: PropertyKey, name: string, replacement: PropertyDescriptor): void {
+  #replace(
+    target: object,
+    key: PropertyKey,
+    name: string,
+    replacement: PropertyDescriptor,
+    original: () => unknown,
+  ): void {
     const before = Object.getOwnPropertyDescriptor(target, key);
     const after = {
       ...replacement,
@@ -264,8 +283,8 @@ export class Patcher {
       name,
       target,
       key,
-      value: after.value,
-      original: () => valueOf(target, key, before),
+      replacements: [after.value, after.get, after.set].filter((one) => originals.has(one)),
+      original,
       undo: () => {
         forgetOriginal(target, key);
         if (!isStill(target, key, after)) {

@@ -198,6 +198,43 @@ Deno.test("Patcher.accessor() replaces one function of an accessor and keeps the
   assertEquals(things.accessor(), "assigned");
 });
 
+Deno.test("isPatched() and getOriginal() know the functions of accessors", () => {
+  class Thing {
+    #value = "value";
+    get value(): string {
+      return this.#value;
+    }
+    set value(value: string) {
+      this.#value = value;
+    }
+  }
+  const { prototype } = Thing;
+  const functions = (): [unknown, unknown] => {
+    const { get, set } = Object.getOwnPropertyDescriptor(prototype, "value")!;
+    return [get, set];
+  };
+  const [get, set] = functions() as [() => string, () => void];
+  const patcher = new Patcher("things");
+  patcher.accessor(prototype, "value", "Thing.prototype.value", () => ({
+    get() {
+      return "patched";
+    },
+  }));
+  const [patched, same] = functions() as [() => string, () => void];
+  assertEquals([new Thing().value, patched.name, same], ["patched", get.name, set]);
+  assertEquals([patched, same, get].map((fn) => isPatched(fn)), [true, false, false]);
+  assertStrictEquals(getOriginal(patched), get);
+  assertStrictEquals(getOriginal("Thing.prototype.value"), get); // which cannot be called on the prototype
+  patcher.patches.unpatch();
+  assertEquals([isPatched(patched), functions()], [false, [get, set]]);
+  assertStrictEquals(getOriginal(patched), get);
+});
+
+Deno.test("getOriginal() does not look at what an accessor of a class says", () => {
+  const { get } = Object.getOwnPropertyDescriptor(Deno.ChildProcess.prototype, "status")!;
+  assertStrictEquals(getOriginal("Deno.ChildProcess.prototype.status"), get);
+});
+
 Deno.test("Patcher.change() makes a change once, and takes it back", () => {
   const log: string[] = [];
   const change = (patcher: Patcher): void =>
