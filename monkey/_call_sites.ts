@@ -54,9 +54,13 @@ export function isPassedByOwnCode(
 function isOwnCode(by: (...args: never[]) => unknown): boolean {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 1;
-  Error.captureStackTrace(holder, by);
-  Error.stackTraceLimit = limit;
+  try {
+    Error.stackTraceLimit = 1;
+    Error.captureStackTrace(holder, by);
+    Error.stackTraceLimit = limit;
+  } catch {
+    return false; // somebody has made `Error` unchangeable
+  }
   const { stack = "" } = holder;
   const frame = stack.slice(stack.indexOf("\n") + 1);
   return frame.includes("file://") && !PACKAGES.test(frame);

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isPassedByOwnCode } from "../../monkey/_call_sites.ts";
+import { runScript } from "../helpers/script.ts";
 import { withFolder } from "../helpers/unix_sockets.ts";
 
 type Callback = () => unknown;
@@ -50,6 +51,16 @@ Deno.test("isPassedByOwnCode() finds out later, too, that both have written the 
     const answers = Array.from({ length: 300 }, () => pass(check, make()));
     assertEquals(answers.slice(200).includes(true), false);
   });
+});
+
+Deno.test("isPassedByOwnCode() takes nothing for the program's when it cannot be told", async () => {
+  const { stdout, stderr } = await runScript(`
+    import { isPassedByOwnCode } from "@/monkey/_call_sites.ts";
+    Object.freeze(Error);
+    const check = (callback) => isPassedByOwnCode(callback, check);
+    console.log(check(() => {}));
+  `);
+  assertEquals([stdout, stderr], ["false\n", ""]);
 });
 
 Deno.test("isPassedByOwnCode() tells long functions apart", async () => {
