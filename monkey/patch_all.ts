@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireOptions } from "../core/arguments.ts";
 import { patchConnect } from "./patch_connect.ts";
 import { patchDatagram } from "./patch_datagram.ts";
 import { patchDns } from "./patch_dns.ts";
@@ -81,14 +82,14 @@ export interface PatchAllOptions extends PatchOptions {
  * Patches all functions of the runtime that wait: gevent's `patch_all`.
  *
  * From then on code that has never heard of greenlets can be killed and timed out where it waits for them, takes its turn
- * with others, and knows its greenlet. Outside greenlets, and for work that a greenlet has started without awaiting it,
- * nothing changes. Do it before anything else is loaded, best with `deno run --preload` and `monkey/auto.ts`: what packages
+ * with others, and knows its greenlet. Outside greenlets, save inside `withTimeout`, and for work that a greenlet has
+ * started without awaiting it, nothing changes. Do it before anything else is loaded, best with `deno run --preload` and `monkey/auto.ts`: what packages
  * have taken to themselves by then stays what it was. Not part of it is `patchAwaits`, which is experimental.
  *
  * Calling it again patches what the first call was told to leave alone, and nothing twice.
  *
  * @returns What was replaced by this call, and takes it back, also at the end of a `using` block.
- * @throws {TypeError} When an option is unknown.
+ * @throws {TypeError} When an option is unknown, or the options are no object.
  *
  * @example
  * ```ts
@@ -106,6 +107,7 @@ export interface PatchAllOptions extends PatchOptions {
  * ```
  */
 export function patchAll(options: PatchAllOptions = {}): Patches {
+  requireOptions(options);
   for (const name of Object.keys(options)) {
     if (name === "onWarning" || Object.hasOwn(SURFACES, name)) continue;
     throw new TypeError(

@@ -76,6 +76,7 @@ Deno.test("patchAll() leaves alone what it is told to, and patches that the next
 
 Deno.test("patchAll() refuses options that it does not know", () => {
   assertThrows(() => patchAll({ sockets: true } as never), TypeError, "'sockets'");
+  assertThrows(() => patchAll(5 as never), TypeError, "must be an object: received 5");
   assertEquals(isPatched(), false);
 });
 
