@@ -44,13 +44,16 @@ const OTHERS: readonly string[] = [
 ];
 
 /** Methods of files that have nothing to do with the position in it. */
-const FILE_METHODS = ["lock", "stat", "sync", "syncData", "tryLock", "unlock", "utime"] as const;
+const FILE_METHODS = ["stat", "sync", "syncData", "unlock", "utime"] as const;
+
+/** Who has tried last to lock a file. */
+const attempts = new WeakMap<Deno.FsFile, object>();
 
 /**
  * Patches the functions of `Deno` for files, `Deno.FsFile` and `Deno.stdin`: all that waits can be interrupted.
  *
  * `readFile`, `readTextFile`, `writeFile` and `writeTextFile` are ended by that, the other operations go on in the
- * background. What comes for a read that was killed goes to the next read; of a file that can be sought in, the position
+ * background; a lock that comes too late is given back. What comes for a read that was killed goes to the next read; of a file that can be sought in, the position
  * is put back. Operations on pipes block a thread of the runtime each, of which there are 32, until they come to an
  * end: after as many that were given up, no operation on files comes to its end any more.
  *
@@ -147,7 +150,7 @@ function patchRead<T extends Reader>(
 function patchFiles(patcher: Patcher): void {
   const { prototype } = Deno.FsFile;
   const path = "Deno.FsFile.prototype";
-  const { seek } = prototype;
+  const { seek, unlock } = prototype;
   patchRead(patcher, prototype, `${path}.read`);
   for (const name of ["seek", "truncate", "write"] as const) {
     const kind = { name: `Deno.FsFile.${name}` };
@@ -174,6 +177,25 @@ function patchFiles(patcher: Patcher): void {
       (method) =>
         function (this: Deno.FsFile, ...args: unknown[]) {
           return adopted(() => Reflect.apply(method as AnyFunction, this, args), kind);
+        },
+    );
+  }
+  for (const name of ["lock", "tryLock"] as const) {
+    const kind = { name: `Deno.FsFile.${name}` };
+    patcher.method(
+      prototype,
+      name,
+      `${path}.${name}`,
+      (method) =>
+        function (this: Deno.FsFile, ...args: unknown[]) {
+          const attempt = {};
+          attempts.set(this, attempt);
+          // Whoever has tried again may have got the same lock.
+          const giveBack = (): unknown =>
+            attempts.get(this) === attempt ? unlock.call(this).catch(() => {}) : undefined;
+          return adopted(() => Reflect.apply(method as AnyFunction, this, args), kind, {
+            orphan: giveBack,
+          });
         },
     );
   }

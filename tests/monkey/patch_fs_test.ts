@@ -116,6 +116,22 @@ ioTest("Deno.open() closes a file that comes too late", async () => {
   });
 });
 
+ioTest("Deno.FsFile.lock() gives a lock back that comes too late", async () => {
+  using _patch = patchFs();
+  const path = await Deno.makeTempFile();
+  const open = (): Promise<Deno.FsFile> => Deno.open(path, { read: true, write: true });
+  using holder = await open();
+  using late = await open();
+  using next = await open();
+  await holder.lock(true);
+  await assertKillable("Deno.FsFile.lock", () => late.lock(true));
+  await holder.unlock();
+  await next.lock(true);
+  await next.unlock();
+  await late.lock(true); // not before the other one has come
+  await Deno.remove(path);
+});
+
 ioTest("Watching files can be killed, and gone on with", async () => {
   using _patch = patchFs();
   await withFolder(async (folder) => {
