@@ -66,6 +66,12 @@ export function patchProcess(options: PatchOptions = {}): Patches {
         return command;
       },
     }));
+  patcher.value(
+    Command.prototype as Deno.Command & { constructor: typeof Command },
+    "constructor",
+    "Deno.Command.prototype.constructor",
+    () => Deno.Command,
+  );
   patcher.method(
     Command.prototype,
     "output",

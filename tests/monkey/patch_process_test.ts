@@ -99,6 +99,7 @@ ioTest("Commands give what they always did in greenlets", async () => {
   await spawn(async () => {
     const command = new Deno.Command("sh", { args: ["-c", "echo out; echo err >&2; exit 3"] });
     assert(command instanceof Deno.Command);
+    assertStrictEquals(command.constructor, Deno.Command);
     const { code, success, stdout, stderr } = await command.output();
     assertEquals(
       [code, success, decoder.decode(stdout), decoder.decode(stderr)],
