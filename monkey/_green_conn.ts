@@ -11,7 +11,7 @@
 import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
 import { adopted } from "./_adopted.ts";
 import { Greenery, type Methods } from "./_greenery.ts";
-import { KeptReads, KeptResults } from "./_kept.ts";
+import { KeptReads, KeptResults, streamOfReads } from "./_kept.ts";
 
 const READ: AdoptedKind = { name: "Deno.Conn.read" };
 const WRITE: AdoptedKind = { name: "Deno.Conn.write" };
@@ -59,7 +59,7 @@ const conns = new Greenery<Deno.TcpConn & Partial<Deno.TlsConn>>((native) => {
       if (kept === undefined || kept.idle) {
         return Reflect.get(native, "readable", this);
       }
-      const stream = streamOf(this);
+      const stream = streamOfReads((buffer) => this.read(buffer), () => this.close());
       streams.set(this, stream);
       return stream;
     },
@@ -76,6 +76,11 @@ const conns = new Greenery<Deno.TcpConn & Partial<Deno.TlsConn>>((native) => {
 /** Makes a connection wait cooperatively, and returns it. */
 export function greenConn<C extends Deno.Conn>(conn: C): C {
   return conns.apply(conn as never);
+}
+
+/** How many bytes of a connection are kept, for whoever reads next. */
+export function keptOf(conn: Deno.Conn): number {
+  return reads.get(conn)?.kept ?? 0;
 }
 
 const accepts = new WeakMap<Deno.Listener, KeptResults<Deno.Conn>>();
@@ -136,18 +141,4 @@ const datagrams = new Greenery<Deno.DatagramConn>((native) => ({
 /** Makes a datagram socket wait cooperatively. */
 export function greenDatagrams(socket: Deno.DatagramConn): Deno.DatagramConn {
   return datagrams.apply(socket);
-}
-
-/** A stream that begins with bytes that are kept from reads that were killed. */
-function streamOf(conn: Deno.Conn): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream({
-    async pull(controller) {
-      const buffer = new Uint8Array(LARGEST_READ);
-      const count = await conn.read(buffer);
-      if (count !== null) return controller.enqueue(buffer.subarray(0, count));
-      controller.close();
-      conn.close();
-    },
-    cancel: () => conn.close(),
-  }, { highWaterMark: 0 });
 }

@@ -136,6 +136,28 @@ export class KeptResults<T> {
   }
 }
 
+/** What one read of a stream brings at most. */
+const LARGEST_CHUNK = 65536;
+
+/** A stream as the runtime makes them, of what is read; `end` is called at its end, or when it is cancelled. */
+export function streamOfReads(
+  read: (buffer: Uint8Array) => Promise<number | null>,
+  end: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      const buffer = new Uint8Array(LARGEST_CHUNK);
+      const count = await read(buffer);
+      if (count !== null) return controller.enqueue(buffer.subarray(0, count));
+      controller.close();
+      controller.byobRequest?.respond(0);
+      end();
+    },
+    cancel: end,
+  });
+}
+
 const EMPTY = new Uint8Array(0);
 
 /** A buffer of this size is kept for the next read; larger ones go with theirs. */

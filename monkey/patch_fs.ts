@@ -7,7 +7,7 @@
 import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
 import { adopted, adoptedAbortable, withArgument, type WithSignal } from "./_adopted.ts";
 import { AdoptedIterator } from "./_iterator.ts";
-import { KeptReads } from "./_kept.ts";
+import { KeptReads, streamOfReads } from "./_kept.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 type AnyFunction = (...args: unknown[]) => Promise<unknown>;
@@ -123,19 +123,33 @@ function patchIterables(patcher: Patcher): void {
 /** What was read for nobody, by file. */
 const reads = new WeakMap<object, KeptReads>();
 
+const streams = new WeakMap<object, ReadableStream<Uint8Array<ArrayBuffer>>>();
+
 interface Reader {
   read(buffer: Uint8Array): Promise<number | null>;
+  readSync(buffer: Uint8Array): number | null;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-/** Makes a `read` that can be killed and reads nothing then. */
-function patchRead<T extends Reader>(
+/** What is particular to a kind of {@link Reader}. */
+interface ReaderKind<T> {
+  /** How much one read brings at most. */
+  readonly most?: number;
+  /** Tries to make as if what is kept had not been read. */
+  putBack?(reader: T): void;
+  /** The end of its stream has been read. */
+  end(reader: T): void;
+}
+
+/** Makes a `read` that can be killed and reads nothing then, and has what comes for it found by all others who read. */
+function patchReader<T extends Reader>(
   patcher: Patcher,
   target: T,
-  name: string,
-  most?: number,
+  path: string,
+  { most, putBack, end }: ReaderKind<T>,
 ): void {
-  const kind = { name };
-  patcher.method(target, "read", name, (read) =>
+  const kind = { name: `${path}.read` };
+  patcher.method(target, "read", kind.name, (read) =>
     function (this: T, buffer: Uint8Array) {
       let kept = reads.get(this);
       if (adoptingScope() === undefined && (kept?.idle ?? true)) return read.call(this, buffer);
@@ -145,13 +159,58 @@ function patchRead<T extends Reader>(
       }
       return kept.read(buffer, kind);
     });
+  patcher.method(
+    target,
+    "readSync",
+    `${path}.readSync`,
+    (readSync) =>
+      function (this: T, buffer: Uint8Array) {
+        const kept = reads.get(this);
+        return kept !== undefined && kept.kept > 0
+          ? kept.take(buffer)
+          : readSync.call(this, buffer);
+      },
+  );
+  patcher.accessor(target, "readable", `${path}.readable`, ({ get }) => ({
+    get(this: T) {
+      let stream = streams.get(this);
+      if (stream !== undefined) return stream;
+      putBack?.(this);
+      if (reads.get(this)?.idle ?? true) return get!.call(this);
+      stream = streamOfReads((buffer) => this.read(buffer), () => end(this));
+      streams.set(this, stream);
+      return stream;
+    },
+  }));
 }
 
 function patchFiles(patcher: Patcher): void {
   const { prototype } = Deno.FsFile;
   const path = "Deno.FsFile.prototype";
-  const { seek, unlock } = prototype;
-  patchRead(patcher, prototype, `${path}.read`);
+  const { seek, seekSync, unlock } = prototype;
+  const putBackSync = (file: Deno.FsFile): void => {
+    const kept = reads.get(file)?.kept ?? 0;
+    if (kept === 0) return;
+    try {
+      seekSync.call(file, -kept, Deno.SeekMode.Current);
+      reads.get(file)!.drop();
+    } catch {
+      // A pipe has no position: what was read stays for the next read.
+    }
+  };
+  patchReader(patcher, prototype, path, { putBack: putBackSync, end: (file) => file.close() });
+  for (const name of ["seekSync", "truncateSync", "writeSync"] as const) {
+    patcher.method(
+      prototype,
+      name,
+      `${path}.${name}`,
+      (method) =>
+        function (this: Deno.FsFile, ...args: unknown[]) {
+          putBackSync(this);
+          return Reflect.apply(method as (...args: unknown[]) => unknown, this, args);
+        },
+    );
+  }
   for (const name of ["seek", "truncate", "write"] as const) {
     const kind = { name: `Deno.FsFile.${name}` };
     patcher.method(
@@ -199,18 +258,6 @@ function patchFiles(patcher: Patcher): void {
         },
     );
   }
-  patcher.method(
-    prototype,
-    "readSync",
-    `${path}.readSync`,
-    (readSync) =>
-      function (this: Deno.FsFile, buffer: Uint8Array) {
-        const kept = reads.get(this);
-        return kept !== undefined && kept.kept > 0
-          ? kept.take(buffer)
-          : readSync.call(this, buffer);
-      },
-  );
 }
 
 /** Makes as if what was read for nobody had not been read, where the file can be sought in. */
@@ -227,5 +274,6 @@ async function putBack(file: Deno.FsFile, seek: Deno.FsFile["seek"]): Promise<vo
 }
 
 function patchStdin(patcher: Patcher): void {
-  patchRead(patcher, Object.getPrototypeOf(Deno.stdin), "Deno.stdin.read", 65536);
+  const prototype = Object.getPrototypeOf(Deno.stdin) as typeof Deno.stdin;
+  patchReader(patcher, prototype, "Deno.stdin", { most: 65536, end() {} });
 }

@@ -34,7 +34,8 @@ const streamOfReader = new WeakMap<object, ReadableStream<unknown>>();
  * `read` of a reader, `for await` over a stream and `pipeTo` can be interrupted, and so can `write`, `close` and `ready`
  * of a writer.
  *
- * What comes for a read that was killed goes to the next read of the same stream. A loop or a pipe that is interrupted
+ * What comes for a read that was killed goes to the next read of the same stream, by a reader, a loop, `pipeTo`, `pipeThrough`
+ * or `tee`. A loop or a pipe that is interrupted
  * cancels its stream, as leaving the loop does.
  *
  * @returns What was replaced, and takes it back.
@@ -94,7 +95,7 @@ function patchReading(patcher: Patcher): void {
         view: ArrayBufferView<ArrayBuffer>,
         options?: ReadableStreamBYOBReaderReadOptions,
       ) {
-        return readInto(this, view, () => read.call(this, view, options));
+        return readInto(this, view, options, (own, least) => read.call(this, own, least));
       },
   );
   patcher.method(prototype, "pipeTo", "ReadableStream.prototype.pipeTo", (pipeTo) =>
@@ -103,8 +104,21 @@ function patchReading(patcher: Patcher): void {
       target: WritableStream<unknown>,
       options?: StreamPipeOptions,
     ) {
-      return adoptedAbortable(options, (all) => pipeTo.call(this, target, all), PIPE);
+      const begin = (all: StreamPipeOptions | undefined): Promise<void> =>
+        pipeTo.call(withKept(this), target, all);
+      return adoptedAbortable(options, begin, PIPE);
     });
+  for (const name of ["pipeThrough", "tee"] as const) {
+    patcher.method(
+      prototype,
+      name,
+      `ReadableStream.prototype.${name}`,
+      (method) =>
+        function (this: ReadableStream<unknown>, ...args: unknown[]) {
+          return Reflect.apply(method as AnyFunction, withKept(this), args);
+        },
+    );
+  }
   for (const name of ["values", Symbol.asyncIterator] as const) {
     const shown = name === "values" ? ".values" : "[Symbol.asyncIterator]";
     patcher.method(
@@ -124,6 +138,12 @@ function patchReading(patcher: Patcher): void {
     patchEach(patcher, type.prototype, type.name, ["cancel"], adoptedEnd);
     patchPromise(patcher, type.prototype, type.name, "closed");
   }
+}
+
+/** A stream that the runtime itself is going to read, which knows nothing of what is kept. */
+function withKept(stream: ReadableStream<unknown>): ReadableStream<unknown> {
+  const isAsEver = (kept.get(stream)?.idle ?? true) || stream.locked;
+  return isAsEver ? stream : ReadableStream.from(new StreamIterator(stream, false));
 }
 
 function patchWriting(patcher: Patcher): void {
@@ -190,22 +210,46 @@ async function readChunk(reader: object, begin: () => Promise<Result>): Promise<
 async function readInto<V extends ArrayBufferView<ArrayBuffer>>(
   reader: object,
   view: V,
-  begin: () => Promise<Result>,
+  options: ReadableStreamBYOBReaderReadOptions | undefined,
+  read: (
+    view: ArrayBufferView<ArrayBuffer>,
+    options?: ReadableStreamBYOBReaderReadOptions,
+  ) => Promise<Result>,
 ): Promise<Result> {
   const results = resultsOf(reader);
-  if (results === undefined) return await begin();
+  if (results === undefined) return await read(view, options);
   const { result, owner } = await results.take(
-    async () => ({ result: await begin(), owner: view }),
+    async () => ({ result: await read(view, options), owner: view }),
     READ,
   );
   if (owner === view || result.done || !ArrayBuffer.isView(result.value)) return result;
-  const bytes = bytesOf(result.value);
-  const size = Math.min(bytes.length, view.byteLength);
-  if (size < bytes.length) {
-    results.putBack({ result: { done: false, value: bytes.subarray(size) }, owner: results });
-  }
-  // The caller's buffer changes hands, as it does in a read that is not interrupted.
   const { byteOffset, BYTES_PER_ELEMENT = 1, constructor } = view as V & Partial<Uint8Array>;
+  const putBack = (bytes: Uint8Array): void =>
+    results.putBack({ result: { done: false, value: bytes }, owner: results });
+  let bytes = bytesOf(result.value);
+  const least = Math.min((options?.min ?? 1) * BYTES_PER_ELEMENT, view.byteLength);
+  while (bytes.length < least) {
+    const rest = new Uint8Array(view.byteLength - bytes.length);
+    let more: Result;
+    try {
+      ({ result: more } = await results.take(
+        async () => ({ result: await read(rest), owner: rest }),
+        READ,
+      ));
+    } catch (error) {
+      putBack(bytes);
+      throw error;
+    }
+    if (more.done || !ArrayBuffer.isView(more.value)) break;
+    const both = new Uint8Array(bytes.length + more.value.byteLength);
+    both.set(bytes);
+    both.set(bytesOf(more.value), bytes.length);
+    bytes = both;
+  }
+  const most = Math.min(bytes.length, view.byteLength);
+  const size = most - most % BYTES_PER_ELEMENT;
+  if (size < bytes.length) putBack(bytes.subarray(size));
+  // The caller's buffer changes hands, as it does in a read that is not interrupted.
   const buffer = view.buffer.transfer();
   new Uint8Array(buffer, byteOffset, size).set(bytes.subarray(0, size));
   const View = constructor as new (buffer: ArrayBuffer, offset: number, length: number) => V;

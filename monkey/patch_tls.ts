@@ -6,7 +6,7 @@
 
 import type { AdoptedKind } from "../core/adopt.ts";
 import { adopted } from "./_adopted.ts";
-import { greenConn, greenListener } from "./_green_conn.ts";
+import { greenConn, greenListener, keptOf } from "./_green_conn.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 const CONNECT: AdoptedKind = { name: "Deno.connectTls" };
@@ -17,6 +17,7 @@ const START: AdoptedKind = { name: "Deno.startTls" };
  * included; see `patchConnect`. gevent's `patch_ssl`.
  *
  * The runtime cannot end a `connectTls`: when it is interrupted, the connection is closed as soon as it is there.
+ * `startTls` refuses a connection with bytes that came in clear for a read that was killed.
  *
  * @returns What was replaced, and takes it back.
  *
@@ -43,7 +44,15 @@ export function patchTls(options: PatchOptions = {}): Patches {
     "startTls",
     "Deno.startTls",
     (startTls) => (conn: Deno.TcpConn, options?: Deno.StartTlsOptions) =>
-      adopted(() => startTls(conn, options).then(greenConn), START),
+      adopted(async () => {
+        const kept = keptOf(conn);
+        if (kept > 0) {
+          throw new Deno.errors.InvalidData(
+            `Cannot start TLS as ${kept} bytes have come that nobody has read`,
+          );
+        }
+        return greenConn(await startTls(conn, options));
+      }, START),
   );
   patcher.method(
     Deno,

@@ -148,6 +148,15 @@ ioTest("Deno.Conn.readable begins with what a killed read would have got", async
   others.peer.close();
   assertStrictEquals(others.conn.readable, others.conn.readable);
   assertEquals(await new Response(others.conn.readable).text(), "hello");
+  using more = await pair();
+  await assertKillable("Deno.Conn.read", () => more.conn.read(new Uint8Array(10)));
+  const reader = more.conn.readable.getReader({ mode: "byob" });
+  await write(more.peer, "hello");
+  const { value } = await reader.read(new Uint8Array(3));
+  assertEquals(text(value!), "hel");
+  more.peer.close();
+  assertEquals(text((await reader.read(new Uint8Array(3))).value!), "lo");
+  assertEquals((await reader.read(new Uint8Array(3))).done, true);
   peer.close();
   assertEquals(await new Response(untouched).text(), "");
 });

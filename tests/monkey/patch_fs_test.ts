@@ -76,6 +76,48 @@ ioTest("Deno.FsFile.read() of a file puts the position back when it is killed", 
   });
 });
 
+ioTest("All ways to use a file find it where it was before a killed read", async () => {
+  using _patch = patchFs();
+  await withFolder(async (folder) => {
+    const path = join(folder, "file");
+    const ways: ((file: Deno.FsFile) => unknown)[] = [
+      (file) => file.seekSync(0, Deno.SeekMode.Current),
+      (file) => file.readSync(new Uint8Array(8)),
+      (file) => {
+        file.writeSync(bytes("x"));
+        return Deno.readTextFileSync(path);
+      },
+      (file) => new Response(file.readable).text(),
+    ];
+    const results: unknown[] = [];
+    for (const use of ways) {
+      await Deno.writeTextFile(path, "0123456789");
+      using file = await Deno.open(path, { read: true, write: true });
+      const small = new Uint8Array(2);
+      await spawn(() => file.read(small)).get();
+      await killRead(file, new Uint8Array(4));
+      await file.stat(); // after which the read has come
+      results.push(await use(file));
+    }
+    assertEquals(results, [2, 4, "01x3456789", "23456789"]);
+  });
+});
+
+ioTest("Deno.FsFile.readable begins with what came for a killed read of a pipe", async () => {
+  using _patch = patchFs();
+  await withFolder(async (folder) => {
+    const path = await makePipe(folder);
+    const file = await Deno.open(path, { read: true, write: true });
+    using writer = await Deno.open(path, { read: true, write: true });
+    await assertKillable("Deno.FsFile.prototype.read", () => file.read(new Uint8Array(10)));
+    await writer.write(bytes("hello"));
+    const reader = file.readable.getReader();
+    assertStrictEquals(file.readable.locked, true);
+    assertEquals(text((await reader.read()).value!), "hello");
+    await reader.cancel();
+  });
+});
+
 ioTest("Functions for files do what they always did in greenlets", async () => {
   using _patch = patchFs();
   await withFolder(async (folder) => {

@@ -80,6 +80,52 @@ ioTest("ReadableStreamBYOBReader.read() loses no byte when it is killed", async 
   assertEquals([...(await reader.read(new Uint8Array(3))).value!], [6]);
 });
 
+ioTest(
+  "ReadableStreamBYOBReader.read() gives whole elements, and as many as it has to",
+  async () => {
+    using _patch = patchStreams();
+    let controller!: ReadableByteStreamController;
+    const stream = new ReadableStream({
+      type: "bytes",
+      start: (given) => void (controller = given),
+    });
+    const reader = stream.getReader({ mode: "byob" });
+    await assertKillable(READ, () => reader.read(new Uint8Array(10)));
+    controller.enqueue(Uint8Array.of(1, 0, 2));
+    assertEquals((await reader.read(new Uint16Array(4))).value, Uint16Array.of(1));
+    await assertKillable(READ, () => reader.read(new Uint16Array(4), { min: 2 }));
+    controller.enqueue(Uint8Array.of(0, 3, 0, 4));
+    controller.close();
+    assertEquals((await reader.read(new Uint16Array(4), { min: 2 })).value, Uint16Array.of(2, 3));
+    assertEquals((await reader.read(new Uint8Array(4))).value, Uint8Array.of(4));
+    assertEquals((await reader.read(new Uint8Array(4))).done, true);
+  },
+);
+
+ioTest("All ways to read a stream begin with what came for a killed read", async () => {
+  using _patch = patchStreams();
+  const ways: Record<string, (stream: ReadableStream<string>) => Promise<string[]>> = {
+    async pipeTo(stream) {
+      const chunks: string[] = [];
+      await stream.pipeTo(new WritableStream({ write: (chunk) => void chunks.push(chunk) }));
+      return chunks;
+    },
+    pipeThrough: (stream) => Array.fromAsync(stream.pipeThrough(new TransformStream())),
+    tee: (stream) => Array.fromAsync(stream.tee()[1]),
+  };
+  for (const read of Object.values(ways)) {
+    const source = new Source<string>();
+    const reader = source.stream.getReader();
+    await assertKillable(READ, () => reader.read());
+    source.controller.enqueue("one ");
+    await assertRejects(() => source.stream.pipeTo(new WritableStream()), TypeError); // it is locked
+    reader.releaseLock();
+    source.controller.enqueue("two");
+    source.controller.close();
+    assertEquals(await read(source.stream), ["one ", "two"], read.name);
+  }
+});
+
 ioTest("A loop over a stream cancels it at once when it is killed", async () => {
   using _patch = patchStreams();
   const source = new Source<string>();

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
+import { patchConnect } from "../../monkey/patch_connect.ts";
 import { patchTls } from "../../monkey/patch_tls.ts";
 import { AUTHORITY, CERTIFICATE, KEY } from "../helpers/certificates.ts";
 import { ioTest } from "../helpers/io_test.ts";
@@ -68,6 +69,25 @@ ioTest("Deno.startTls() makes connections that can be killed", async () => {
   await assertKillable("Deno.Conn.read", () => client.read(new Uint8Array(10)));
   server.close();
 });
+
+ioTest(
+  "Deno.startTls() refuses a connection with bytes that came in clear for a killed read",
+  async () => {
+    using _connect = patchConnect();
+    using _patch = patchTls();
+    using listener = Deno.listen(ANY);
+    const { hostname, port } = listener.addr;
+    const [conn, peer] = await Promise.all([Deno.connect({ hostname, port }), listener.accept()]);
+    await assertKillable("Deno.Conn.read", () => conn.read(new Uint8Array(10)));
+    await write(peer, "clear");
+    const tls = (): Promise<Deno.TlsConn> => Deno.startTls(conn, { hostname: "localhost" });
+    const buffer = new Uint8Array(1);
+    await conn.read(buffer); // so that they have come
+    await assertRejects(tls, Deno.errors.InvalidData, "4 bytes");
+    closeQuietly(conn);
+    closeQuietly(peer);
+  },
+);
 
 ioTest("Deno.connectTls() closes a connection that comes too late", async () => {
   using _patch = patchTls();
