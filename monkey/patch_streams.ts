@@ -180,7 +180,7 @@ function patchEach<T extends object>(
   }
 }
 
-/** Properties that are promises. */
+/** Properties that are promises, which natively count as handled. */
 function patchPromise<T extends object>(
   patcher: Patcher,
   prototype: T,
@@ -190,7 +190,11 @@ function patchPromise<T extends object>(
   const kind = { name: `${type}.${name}` };
   patcher.accessor(prototype, name, `${type}.prototype.${name}`, ({ get }) => ({
     get(this: T) {
-      return adopted(() => get!.call(this), kind);
+      const native = get!.call(this);
+      const promise = adopted(() => native, kind);
+      // Nobody has to take its rejection. But with two who wait for it, it could not be seen before who awaits it.
+      if (promise !== native) native.catch(() => promise.catch(() => {}));
+      return promise;
     },
   }));
 }

@@ -226,6 +226,28 @@ ioTest("What ends a stream is begun also when the wait for it is refused", async
   assertEquals([source.cancelled, other.cancelled], ["reason", "reason"]);
 });
 
+ioTest("The promises of readers and writers need nobody who takes their rejection", async () => {
+  using _patch = patchStreams();
+  const unhandled: unknown[] = [];
+  const note = (event: PromiseRejectionEvent): void => void unhandled.push(event.reason);
+  addEventListener("unhandledrejection", note);
+  await spawn(async () => {
+    const error = new RangeError("broken");
+    const writer = new WritableStream({ start: (controller) => controller.error(error) })
+      .getWriter();
+    void [writer.closed, writer.ready];
+    const source = new Source();
+    const reader = source.stream.getReader();
+    void reader.closed;
+    source.controller.error(error);
+    await sleep(1);
+    assertStrictEquals(await assertRejects(() => writer.closed), error);
+    assertStrictEquals(await assertRejects(() => reader.closed), error);
+  }).get();
+  removeEventListener("unhandledrejection", note);
+  assertEquals(unhandled, []);
+});
+
 ioTest("Streams can be limited in time", async () => {
   using _patch = patchStreams();
   const reader = new Source().stream.getReader();
