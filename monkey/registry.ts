@@ -230,7 +230,7 @@ export class Patcher {
       target,
       key,
       name,
-      { value: replacement, writable: true },
+      { value: replacement, writable: before?.writable ?? true },
       () => valueOf(target, key, before),
     );
   }

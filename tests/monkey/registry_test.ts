@@ -70,6 +70,19 @@ Deno.test("Patches.unpatch() puts descriptors back exactly", () => {
   assertEquals([things.inherited!(), things.accessor()], ["inherited", "accessed"]);
 });
 
+Deno.test("Patcher.method() leaves a property as changeable as it was", () => {
+  const things = {} as { fixed: () => string };
+  const before = { value: () => "fixed", writable: false, enumerable: false, configurable: true };
+  Object.defineProperty(things, "fixed", before);
+  const patcher = new Patcher("things");
+  patcher.method(things, "fixed", "things.fixed", () => () => "patched");
+  const { value: _value, ...flags } = before;
+  const { value, ...after } = Object.getOwnPropertyDescriptor(things, "fixed")!;
+  assertEquals([value(), after], ["patched", flags]);
+  patcher.patches.unpatch();
+  assertEquals(Object.getOwnPropertyDescriptor(things, "fixed"), before);
+});
+
 Deno.test("Patching twice does nothing, and takes nothing back", () => {
   const things = makeThings();
   using first = patchThings(things).patches;
