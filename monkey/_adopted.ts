@@ -38,13 +38,13 @@ export function adoptedAbortable<T, O extends WithSignal>(
 ): Promise<T> {
   const scope = adoptingScope();
   if (scope === undefined) return begin(theirs);
-  // What is not to be understood is for the function itself to refuse, or to accept.
   if (!canBeExtended(theirs)) return adopt(scope, () => begin(theirs), kind);
   const { signal, abandon } = abortable(theirs?.signal);
   return adopt(scope, () => begin(withSignal(theirs, signal)), kind, { abandon });
 }
 
-function canBeExtended(options: WithSignal | undefined): boolean {
+/** Whether these are options to which a signal can be added: what else there is, the function itself is to refuse, or to accept. */
+export function canBeExtended(options: WithSignal | undefined): boolean {
   if (options === undefined) return true;
   if (typeof options !== "object" || options === null) return false;
   const { signal } = options;

@@ -5,6 +5,7 @@
  */
 
 import { adopt, type AdoptedKind, adoptingScope, type AdoptOptions } from "../core/adopt.ts";
+import { canBeExtended } from "./_adopted.ts";
 import { type Abortable, abortable } from "./_signals.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
@@ -119,11 +120,15 @@ export function patchFetch(options: PatchOptions = {}): Patches {
     (fetch) => (input: URL | Request | string, init?: RequestInit) => {
       const scope = adoptingScope();
       if (scope === undefined) return fetch(input, init);
+      if (!canBeExtended(init)) return adopt(scope, () => fetch(input, init), FETCH);
       // Passing a signal takes the place of the request's own.
       const exchange = new Exchange(
         init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
       );
-      const begin = (): Promise<Response> => fetch(input, { ...init, signal: exchange.signal });
+      const { signal } = exchange;
+      const begin = isPlain(init)
+        ? () => fetch(input, { ...init, signal })
+        : async () => await fetch(new Request(input, init), { signal });
       return adopt(scope, begin, FETCH, exchange);
     },
   );
@@ -159,4 +164,9 @@ export function patchFetch(options: PatchOptions = {}): Patches {
     }
   }
   return patcher.patches;
+}
+
+/** Whether all that these options say is in properties of their own: not so in a request, or an object of a class. */
+function isPlain(init: RequestInit | undefined): boolean {
+  return init === undefined || Object.getPrototypeOf(init) === Object.prototype;
 }

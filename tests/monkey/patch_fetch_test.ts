@@ -207,6 +207,31 @@ ioTest("fetch() gives what it always did in a greenlet", async () => {
   }).get();
 });
 
+ioTest("fetch() takes whatever options it always took in a greenlet", async () => {
+  using _patch = patchFetch();
+  await using server = new Server();
+  class Upload {
+    readonly method = "POST";
+    get body(): string {
+      return "from an accessor";
+    }
+  }
+  await spawn(async () => {
+    const url = server.url("/echo");
+    const request = new Request(server.url("/other"), { method: "POST", body: "from a request" });
+    assertEquals(await (await fetch(url, request)).text(), "from a request");
+    assertEquals(await (await fetch(url, new Upload())).text(), "from an accessor");
+    const bare = Object.assign(Object.create(null), { method: "POST", body: "from no class" });
+    assertEquals(await (await fetch(url, bare)).text(), "from no class");
+    for (const mistake of [{ signal: 5 }, 5]) {
+      await assertRejects(() => fetch(url, mistake as RequestInit), TypeError);
+    }
+  }).get();
+  const silent = new Request(server.url("/silence"));
+  await assertKillable("fetch", () => fetch(server.url("/silence"), silent));
+  await eventually(() => server.gone.length === 1);
+});
+
 ioTest("fetch() heeds the signals of its caller in a greenlet", async () => {
   using _patch = patchFetch();
   await using server = new Server();
