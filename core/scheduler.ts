@@ -5,7 +5,7 @@
  * one parks again, ends, or awaits something the library knows nothing of; only then comes the next. Draining happens
  * in microtasks; once per switch interval a macrotask lets I/O and timers in, however busy the queue is.
  *
- * A little over 400 lines, since splitting the loop from the state it works on would scatter its invariants.
+ * Over 400 lines, since splitting the loop from the state it works on would scatter its invariants.
  *
  * Invariants: the function is started once, outside every greenlet, so that what it calls is in no greenlet's context;
  * whoever is in the run queue has already left whatever it was waiting in; the clock is armed only when the hub goes

@@ -14,7 +14,7 @@
  * frame that is stuck with no `await` to be seen is taken to stand before its scope's only open tail, and an unexplained
  * await is explained by the next call of a `then` that nothing else explains.
  *
- * A little over 400 lines, as what is noted of a promise and what is read from that cannot be understood apart.
+ * Over 400 lines, as what is noted of a promise and what is read from that cannot be understood apart.
  *
  * @module
  */

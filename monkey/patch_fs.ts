@@ -199,65 +199,44 @@ function patchFiles(patcher: Patcher): void {
     }
   };
   patchReader(patcher, prototype, path, { putBack: putBackSync, end: (file) => file.close() });
-  for (const name of ["seekSync", "truncateSync", "writeSync"] as const) {
-    patcher.method(
-      prototype,
-      name,
-      `${path}.${name}`,
-      (method) =>
-        function (this: Deno.FsFile, ...args: unknown[]) {
-          putBackSync(this);
-          return Reflect.apply(method as (...args: unknown[]) => unknown, this, args);
-        },
-    );
-  }
-  for (const name of ["seek", "truncate", "write"] as const) {
-    const kind = { name: `Deno.FsFile.${name}` };
-    patcher.method(
-      prototype,
-      name,
-      `${path}.${name}`,
-      (method) =>
-        function (this: Deno.FsFile, ...args: unknown[]) {
-          return adopted(() => {
-            const operate = (): Promise<number | void> =>
-              Reflect.apply(method as AnyFunction, this, args) as Promise<number | void>;
-            return reads.get(this)?.idle === false ? putBack(this, seek).then(operate) : operate();
-          }, kind);
-        },
-    );
-  }
-  for (const name of FILE_METHODS) {
-    const kind = { name: `Deno.FsFile.${name}` };
-    patcher.method(
-      prototype,
-      name,
-      `${path}.${name}`,
-      (method) =>
-        function (this: Deno.FsFile, ...args: unknown[]) {
-          return adopted(() => Reflect.apply(method as AnyFunction, this, args), kind);
-        },
-    );
-  }
-  for (const name of ["lock", "tryLock"] as const) {
-    const kind = { name: `Deno.FsFile.${name}` };
-    patcher.method(
-      prototype,
-      name,
-      `${path}.${name}`,
-      (method) =>
-        function (this: Deno.FsFile, ...args: unknown[]) {
-          const attempt = {};
-          attempts.set(this, attempt);
-          // Whoever has tried again may have got the same lock.
-          const giveBack = (): unknown =>
-            attempts.get(this) === attempt ? unlock.call(this).catch(() => {}) : undefined;
-          return adopted(() => Reflect.apply(method as AnyFunction, this, args), kind, {
-            orphan: giveBack,
-          });
-        },
-    );
-  }
+  const replace = (
+    names: readonly (keyof Deno.FsFile & string)[],
+    make: (
+      method: AnyFunction,
+      kind: AdoptedKind,
+    ) => (this: Deno.FsFile, ...args: unknown[]) => unknown,
+  ): void => {
+    for (const name of names) {
+      const kind = { name: `Deno.FsFile.${name}` };
+      const patched = (method: unknown): never => make(method as AnyFunction, kind) as never;
+      patcher.method(prototype, name, `${path}.${name}`, patched);
+    }
+  };
+  replace(["seekSync", "truncateSync", "writeSync"], (method) =>
+    function (...args) {
+      putBackSync(this);
+      return Reflect.apply(method, this, args);
+    });
+  replace(["seek", "truncate", "write"], (method, kind) =>
+    function (...args) {
+      return adopted(() => {
+        const operate = (): Promise<unknown> => Reflect.apply(method, this, args);
+        return reads.get(this)?.idle === false ? putBack(this, seek).then(operate) : operate();
+      }, kind);
+    });
+  replace(FILE_METHODS, (method, kind) =>
+    function (...args) {
+      return adopted(() => Reflect.apply(method, this, args), kind);
+    });
+  replace(["lock", "tryLock"], (method, kind) =>
+    function (...args) {
+      const attempt = {};
+      attempts.set(this, attempt);
+      // Whoever has tried again may have got the same lock.
+      const giveBack = (): unknown =>
+        attempts.get(this) === attempt ? unlock.call(this).catch(() => {}) : undefined;
+      return adopted(() => Reflect.apply(method, this, args), kind, { orphan: giveBack });
+    });
 }
 
 /** Makes as if what was read for nobody had not been read, where the file can be sought in. */
