@@ -27,6 +27,7 @@ const byLooking = except(
   "loses nothing when the Timeout of another is due right before the wake-up",
   "ignores its signal when that is aborted after the wake-up",
   "cancels the Timeout given as its timeout when it becomes ready",
+  "waits on when the Timeout given as its timeout is cancelled",
 );
 
 const PRIMITIVES: readonly Primitive[] = [
