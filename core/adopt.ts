@@ -110,10 +110,8 @@ export type Reject = (error: unknown) => void;
 export type Then<T> = (resolve: Resolve<T>, reject: Reject) => void;
 
 let executorResolve!: Resolve<never>;
-let executorReject!: Reject;
-const rememberSettlers = (resolve: Resolve<never>, reject: Reject): void => {
+const rememberResolve = (resolve: Resolve<never>): void => {
   executorResolve = resolve;
-  executorReject = reject;
 };
 
 const PARKED = 0;
@@ -135,15 +133,13 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
   #outcome: unknown = undefined;
   #offer: InterruptOffer | undefined;
   #resolve: Resolve<T>;
-  #reject: Reject | undefined;
 
-  /** Begins a wait of whoever awaits the promise that `resolve` resolves. Without `reject` the wait cannot fail. */
-  constructor(scope: Scope, kind: AdoptedKind, resolve: Resolve<T>, reject?: Reject) {
+  /** Begins a wait of whoever awaits the promise that `resolve` resolves. */
+  constructor(scope: Scope, kind: AdoptedKind, resolve: Resolve<T>) {
     this.scope = scope;
     this.kind = kind;
     this.order = hub.nextOrder();
     this.#resolve = resolve;
-    this.#reject = reject;
     scope.join(this);
     if (hub.running === scope.root) hub.running = null;
   }
@@ -222,8 +218,15 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
   }
 
   #go(): void {
-    if (this.#state === RESUMED) this.#resolve(this.#outcome as T);
-    else if (this.#state === FAILED) this.#reject!(this.#outcome);
+    const outcome = this.#outcome;
+    if (this.#state === RESUMED) return this.#resolve(outcome as T);
+    if (this.#state !== FAILED) return;
+    // So that it can be seen who awaits the promise.
+    const then: Then<T> = (_resolve, reject) => {
+      addAwaitingFrames(outcome);
+      reject(outcome);
+    };
+    this.#resolve({ then } as never);
   }
 
   /** Called by the engine, as the job in which the promise takes over what it was resolved with. */
@@ -231,7 +234,6 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
     const offer = this.#offer!;
     this.#offer = undefined;
     this.#resolve = resolve;
-    this.#reject = reject;
     if (this.#state !== PARKED) return this.#go();
     if (!isAwaited(this, offer.aim) || !offer.take()) return this.goOn();
     this.leave();
@@ -250,8 +252,8 @@ export class AdoptedWait<T> extends ForeignWait<T> {
 
   /** Begins a wait; the operation is told when it is given up. */
   constructor(scope: Scope, kind: AdoptedKind, operation: Abandonable | undefined) {
-    const promise = new Promise<T>(rememberSettlers as never);
-    super(scope, kind, executorResolve as Resolve<T>, executorReject);
+    const promise = new Promise<T>(rememberResolve as never);
+    super(scope, kind, executorResolve as Resolve<T>);
     this.promise = promise;
     this.#operation = operation;
     if (hub.awaits !== null) hub.awaits.onWait(promise, this);
@@ -354,6 +356,32 @@ function restorePreparation(limit: number, prepare: PropertyDescriptor | undefin
 
 function folderOf(file: string): string {
   return file.slice(0, file.lastIndexOf("/") + 1);
+}
+
+/** A frame of a program, or of a package, that awaits. */
+const AWAITING = /^ {4}at async .*(?:file|https?|data|blob):/m;
+
+/**
+ * Adds to the stack of an error that came from elsewhere which frames await the promise that the current microtask is
+ * about to reject with it. The engine would have shown them, had the code awaited the operation itself.
+ */
+function addAwaitingFrames(error: unknown): void {
+  if (!(error instanceof Error) || typeof error.stack !== "string") return;
+  const { stack } = error;
+  if (AWAITING.test(stack)) return;
+  const holder: { stack?: unknown } = {};
+  Error.captureStackTrace(holder, addAwaitingFrames);
+  if (typeof holder.stack !== "string") return; // somebody prepares stack traces in a way of their own
+  const frames = holder.stack.split("\n").filter((line) =>
+    line.startsWith("    at async ") && !line.includes(theGreenletItself.name)
+  );
+  const isKnown = frames.some((line) => stack.includes(placeIn(line)));
+  if (frames.length > 0 && !isKnown) Reflect.set(error, "stack", [stack, ...frames].join("\n"));
+}
+
+/** The file and the line in a line of a stack trace. */
+function placeIn(frame: string): string {
+  return /\S+:\d+(?=:\d+\)?$)/.exec(frame)?.[0] ?? frame;
 }
 
 /** How this file is called in stack traces: some runtimes say a path, and some a URL. */

@@ -47,7 +47,9 @@ export interface PatchAwaitsOptions {
  * - what an interrupted operation brings later is lost;
  * - an `await` takes two microtasks more, so that the order of code that counts them changes;
  * - nobody can see what waits for an object that is no promise but has a `then`: the frame above it is interrupted in
- *   its place, and the one that awaits it goes on, or never ends.
+ *   its place, and the one that awaits it goes on, or never ends;
+ * - an error that comes from a function of the runtime does not show in its stack who awaits it, unless the function is patched
+ *   as well.
  *
  * Calling it again does nothing while it is in force; the options of the first call stay.
  *

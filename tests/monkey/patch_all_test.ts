@@ -4,6 +4,7 @@ import { HttpServer } from "../../http/server.ts";
 import { connect } from "../../net/connect.ts";
 import { StreamServer } from "../../net/stream_server.ts";
 import { patchAll } from "../../monkey/patch_all.ts";
+import { patchAwaits } from "../../monkey/patch_awaits.ts";
 import { isPatched, unpatch } from "../../monkey/registry.ts";
 import { ioTest } from "../helpers/io_test.ts";
 import { assertKillable } from "../helpers/killed.ts";
@@ -118,3 +119,28 @@ ioTest("A program can be patched before it is loaded", async () => {
   );
   assertEquals([stdout, stderr], ["true true\ntrue\n", ""]);
 });
+
+const FAILING: Readonly<Record<string, () => Promise<unknown>>> = {
+  "fetch": () => fetch("http://127.0.0.1:1/"),
+  "Deno.connect": () => Deno.connect({ port: 1 }),
+  "Deno.readTextFile": () => Deno.readTextFile("/none/of/these"),
+  "Response.json": async () => await new Response("{").json(),
+};
+
+/** The functions that are said to await, or to call, in the stack of an error that an operation fails with. */
+async function awaitingIn(operation: () => Promise<unknown>): Promise<string[]> {
+  const inner = async (): Promise<unknown> => await operation();
+  const outer = async (): Promise<unknown> => await inner();
+  const { stack } = await spawn(() => outer().catch((error) => error)).get() as Error;
+  return [...stack!.matchAll(/at (?:async )?(inner|outer) /g)].map(([, name]) => name!);
+}
+
+for (const [name, operation] of Object.entries(FAILING)) {
+  ioTest(`An error of ${name} shows in its stack who awaits it`, async () => {
+    assertEquals(await awaitingIn(operation), ["inner", "outer"], "natively");
+    using _patches = patchAll({ onWarning() {} });
+    assertEquals(await awaitingIn(operation), ["inner", "outer"], "patched");
+    using _deep = patchAwaits();
+    assertEquals(await awaitingIn(operation), ["inner", "outer"], "with patchAwaits()");
+  });
+}
