@@ -18,6 +18,7 @@
  * @module
  */
 
+import { addAwaitingFrames } from "./awaiting_frames.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import {
   currentScope,
@@ -356,32 +357,6 @@ function restorePreparation(limit: number, prepare: PropertyDescriptor | undefin
 
 function folderOf(file: string): string {
   return file.slice(0, file.lastIndexOf("/") + 1);
-}
-
-/** A frame of a program, or of a package, that awaits. */
-const AWAITING = /^ {4}at async .*(?:file|https?|data|blob):/m;
-
-/**
- * Adds to the stack of an error that came from elsewhere which frames await the promise that the current microtask is
- * about to reject with it. The engine would have shown them, had the code awaited the operation itself.
- */
-function addAwaitingFrames(error: unknown): void {
-  if (!(error instanceof Error) || typeof error.stack !== "string") return;
-  const { stack } = error;
-  if (AWAITING.test(stack)) return;
-  const holder: { stack?: unknown } = {};
-  Error.captureStackTrace(holder, addAwaitingFrames);
-  if (typeof holder.stack !== "string") return; // somebody prepares stack traces in a way of their own
-  const frames = holder.stack.split("\n").filter((line) =>
-    line.startsWith("    at async ") && !line.includes(theGreenletItself.name)
-  );
-  const isKnown = frames.some((line) => stack.includes(placeIn(line)));
-  if (frames.length > 0 && !isKnown) Reflect.set(error, "stack", [stack, ...frames].join("\n"));
-}
-
-/** The file and the line in a line of a stack trace. */
-function placeIn(frame: string): string {
-  return /\S+:\d+(?=:\d+\)?$)/.exec(frame)?.[0] ?? frame;
 }
 
 /** How this file is called in stack traces: some runtimes say a path, and some a URL. */

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { addAwaitingFrames } from "./awaiting_frames.ts";
+import { Interrupt } from "./errors.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import type { Scope, ScopeMember } from "./scope.ts";
 import type { Timer, TimerTarget } from "./timer_heap.ts";
@@ -178,9 +180,16 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
   /** Lets the greenlet go on; called by the hub when its turn has come. */
   run(): void {
     hub.running = this.scope.root;
-    if (this.#state === RESUMED) this.#resolve(this.#outcome as T);
-    else this.#reject(this.#outcome);
+    const outcome = this.#outcome;
     this.#outcome = undefined;
+    if (this.#state === RESUMED) return this.#resolve(outcome as T);
+    // What was raised from outside is somebody else's, and says itself why.
+    if (this.#state === INTERRUPTED || outcome instanceof Interrupt) return this.#reject(outcome);
+    const then = (_resolve: unknown, reject: (error: unknown) => void): void => {
+      addAwaitingFrames(outcome);
+      reject(outcome);
+    };
+    this.#resolve({ then } as never);
   }
 
   #settle(state: typeof RESUMED | typeof FAILED | typeof INTERRUPTED, outcome: unknown): void {

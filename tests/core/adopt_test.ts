@@ -2,14 +2,12 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
-  assertMatch,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
 import { adopt, adoptingScope, type AdoptOptions, adoptParked } from "../../core/adopt.ts";
 import { GreenletExit } from "../../core/errors.ts";
 import { describeBlocked } from "../../core/inspect.ts";
-import { joinAll } from "../../core/join.ts";
 import { hub } from "../../core/scheduler.ts";
 import { shield } from "../../core/shield.ts";
 import { sleep } from "../../core/sleep.ts";
@@ -440,42 +438,3 @@ virtualTest(
     assertInstanceOf(g.value, GreenletExit);
   },
 );
-
-/** An error as the runtime makes them: nothing of the program is in its stack. */
-function foreignError(): Error {
-  const error = new Error("failed");
-  error.stack = "Error: failed\n    at async read (ext:some/file.js:1:2)";
-  return error;
-}
-
-virtualTest("adopt() shows who awaits, in the stack of an error that it fails with", async () => {
-  const error = foreignError();
-  const inner = async (): Promise<void> => {
-    await sleep(1);
-    await wait(() => Promise.reject(error));
-  };
-  const outer = async (): Promise<void> => await inner();
-  await spawn(() => assertRejects(outer)).get();
-  const frames = /^Error: failed\n.*read.*\n {4}at async inner .*\n {4}at async outer .*/;
-  assertMatch(error.stack!, frames);
-});
-
-virtualTest("adopt() shows who awaits only once in an error that many get", async () => {
-  const error = foreignError();
-  const failing = async (): Promise<void> => void await wait(() => Promise.reject(error));
-  await joinAll([1, 2, 3].map(() => spawn(() => assertRejects(failing))));
-  assertEquals([...error.stack!.matchAll(/async failing/g)].length, 1);
-});
-
-virtualTest("adopt() fails with errors that cannot be changed, and with what is none", async () => {
-  const frozen = Object.freeze(foreignError());
-  const prepared = Object.defineProperty(new Error("prepared"), "stack", { value: [] });
-  for (const reason of [frozen, prepared, "a text", undefined, { stack: 5 }]) {
-    let caught: unknown[] = [];
-    await spawn(async () => {
-      await wait(() => Promise.reject(reason)).then(undefined, (error) => caught = [error]);
-    }).get();
-    assertEquals(caught.length, 1);
-    assertStrictEquals(caught[0], reason);
-  }
-});
