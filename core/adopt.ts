@@ -133,6 +133,8 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
   #state: typeof PARKED | typeof RESUMED | typeof FAILED | typeof GIVEN_UP = PARKED;
   #outcome: unknown = undefined;
   #offer: InterruptOffer | undefined;
+  /** Those that came while it was being considered. */
+  #later: InterruptOffer[] | undefined;
   #resolve: Resolve<T>;
 
   /** Begins a wait of whoever awaits the promise that `resolve` resolves. */
@@ -162,7 +164,8 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
 
   /** See {@link ScopeMember.consider}. */
   consider(offer: InterruptOffer): void {
-    if (this.#state !== PARKED || this.#offer !== undefined) return;
+    if (this.#state !== PARKED) return;
+    if (this.#offer !== undefined) return void (this.#later ??= []).push(offer);
     this.#offer = offer;
     offer.decideLater(this);
   }
@@ -236,7 +239,10 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
     this.#offer = undefined;
     this.#resolve = resolve;
     if (this.#state !== PARKED) return this.#go();
-    if (!isAwaited(this, offer.aim) || !offer.take()) return this.goOn();
+    if (!isAwaited(this, offer.aim) || !offer.take()) {
+      const later = this.#later?.shift();
+      return later === undefined ? this.goOn() : this.consider(later);
+    }
     this.leave();
     hub.noteInterrupt(offer.error);
     this.giveUp(offer.error);

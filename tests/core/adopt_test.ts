@@ -238,6 +238,20 @@ virtualTest("adopt() does not raise a timeout that was cancelled in the same tur
   assertEquals(await g.get(), "value");
 });
 
+virtualTest("adopt() raises a kill that comes while others are considered in vain", async () => {
+  const exit = new GreenletExit();
+  const g = spawn(async () => {
+    const timeouts = [Timeout.start(5), Timeout.start(5)];
+    void after(5).then(() => {
+      for (const timeout of timeouts) timeout.cancel();
+      g.throw(exit);
+    });
+    await never();
+  });
+  assertStrictEquals(await g.get(), exit);
+  assertEquals(now(), 5);
+});
+
 virtualTest("adopt() ends the waits of a task group whose greenlet fails", async () => {
   const g = spawn(() =>
     TaskGroup.run(async (group) => {
