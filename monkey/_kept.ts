@@ -114,23 +114,23 @@ export class KeptResults<T> {
   /** Gives what is there to whoever is first, and begins an operation if more is wanted. */
   serve(): void {
     for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
-      if (this.#kept.length === 0) return this.#begin((first as ResultEntry<T>).begin);
+      if (this.#kept.length === 0) return this.#begin(first as ResultEntry<T>);
       this.#line.shift();
       if (first.taker.resume(this.#kept[0]!)) this.#kept.shift();
     }
   }
 
-  #begin(begin: () => Promise<T>): void {
+  #begin(entry: ResultEntry<T>): void {
     if (this.#operating) return;
     this.#operating = true;
-    begin().then((result) => {
+    entry.begin().then((result) => {
       this.#operating = false;
       this.#kept.push(result);
       this.serve();
     }, (error) => {
       this.#operating = false;
-      // With nobody there it is dropped: the next operation fails by itself, if there is still a reason to.
-      this.#line.shift()?.taker.fail(error);
+      // It is about this operation, such as that its reader was released: that of the next one fails by itself, if it has to.
+      if (this.#line.first === entry) this.#line.shift()!.taker.fail(error);
       this.serve();
     });
   }

@@ -155,6 +155,22 @@ virtualTest(
   },
 );
 
+virtualTest(
+  "KeptResults does not give the error of a killed one's operation to the next",
+  async () => {
+    const operations = new Operations<string>();
+    const results = new KeptResults<string>();
+    const take = (): Promise<string> => results.take(operations.begin, KIND);
+    const [killed, next] = [spawn(take), spawn(take)];
+    await turns();
+    await killed.kill();
+    await operations.fail(new RangeError("for nobody"));
+    assertEquals(operations.pending.length, 1);
+    await operations.end("one");
+    assertEquals(next.value, "one");
+  },
+);
+
 virtualTest("KeptResults puts back, and drops", async () => {
   const operations = new Operations<string>();
   const results = new KeptResults<string>();

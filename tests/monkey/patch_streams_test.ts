@@ -45,6 +45,19 @@ ioTest("ReadableStreamDefaultReader.releaseLock() after a killed read loses no c
   assertEquals((await source.stream.getReader().read()).value, "one");
 });
 
+ioTest("Another reader knows nothing of the release of one whose read was killed", async () => {
+  using _patch = patchStreams();
+  const source = new Source<string>();
+  await spawn(async () => {
+    const reader = source.stream.getReader();
+    await assertKillable(READ, () => reader.read());
+    reader.releaseLock();
+    const next = source.stream.getReader().read(); // before the killed one is told of the release
+    source.controller.enqueue("one");
+    assertEquals((await next).value, "one");
+  }).get();
+});
+
 ioTest("Another reader gets the chunk that came for a killed read", async () => {
   using _patch = patchStreams();
   const source = new Source<string>();
