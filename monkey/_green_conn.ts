@@ -34,9 +34,9 @@ const conns = new Greenery<Deno.TcpConn & Partial<Deno.TlsConn>>((native) => {
   const methods: Methods<Deno.TcpConn & Partial<Deno.TlsConn>> = {
     read(buffer) {
       let kept = reads.get(this);
-      if (adoptingScope() === undefined && (kept === undefined || kept.idle)) {
-        return native.read.call(this, buffer);
-      }
+      const isAsEver = adoptingScope() === undefined && (kept?.idle ?? true);
+      // What is no buffer the runtime is to refuse.
+      if (isAsEver || !(buffer instanceof Uint8Array)) return native.read.call(this, buffer);
       if (kept === undefined) {
         kept = new KeptReads((own) => native.read.call(this, own), LARGEST_READ);
         reads.set(this, kept);

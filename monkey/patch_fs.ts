@@ -152,7 +152,9 @@ function patchReader<T extends Reader>(
   patcher.method(target, "read", kind.name, (read) =>
     function (this: T, buffer: Uint8Array) {
       let kept = reads.get(this);
-      if (adoptingScope() === undefined && (kept?.idle ?? true)) return read.call(this, buffer);
+      const isAsEver = adoptingScope() === undefined && (kept?.idle ?? true);
+      // What is no buffer the runtime is to refuse.
+      if (isAsEver || !(buffer instanceof Uint8Array)) return read.call(this, buffer);
       if (kept === undefined) {
         kept = new KeptReads((own) => read.call(this, own), most);
         reads.set(this, kept);

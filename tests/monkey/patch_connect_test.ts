@@ -116,6 +116,19 @@ ioTest("Deno.Conn.read() finds the end and errors in greenlets, too", async () =
     .get();
 });
 
+ioTest("Deno.Conn.read() refuses what is no buffer, and reads on", async () => {
+  using _patch = patchConnect();
+  using ends = await pair();
+  const { conn, peer } = ends;
+  await write(peer, "hello");
+  await spawn(async () => {
+    for (const buffer of [undefined, new ArrayBuffer(4), "text"]) {
+      await assertRejects(() => conn.read(buffer as never), TypeError);
+    }
+    assertEquals(await conn.read(new Uint8Array(5)), 5);
+  }).get();
+});
+
 ioTest("Deno.Conn.read() serves greenlets in the order in which they came", async () => {
   using _patch = patchConnect();
   using ends = await pair();

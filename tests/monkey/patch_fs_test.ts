@@ -76,6 +76,17 @@ ioTest("Deno.FsFile.read() of a file puts the position back when it is killed", 
   });
 });
 
+ioTest("Deno.FsFile.read() refuses what is no buffer, and reads on", async () => {
+  using _patch = patchFs();
+  using file = await Deno.open(new URL(import.meta.url));
+  await spawn(async () => {
+    for (const buffer of [undefined, new ArrayBuffer(4), "text"]) {
+      await assertRejects(() => file.read(buffer as never), TypeError);
+    }
+    assertEquals(await file.read(new Uint8Array(5)), 5);
+  }).get();
+});
+
 ioTest("All ways to use a file find it where it was before a killed read", async () => {
   using _patch = patchFs();
   await withFolder(async (folder) => {
