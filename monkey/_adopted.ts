@@ -51,13 +51,21 @@ export function canBeExtended(options: WithSignal | undefined): boolean {
   return signal == null || signal instanceof AbortSignal;
 }
 
-/** The same options but for the signal, also those that are accessors of a class. */
+/** The same options but for the signal. Accessors are called on the options themselves, of which they may want private fields. */
 function withSignal<O extends WithSignal>(options: O | undefined, signal: AbortSignal): O {
-  const all: O = Object.create(Object.getPrototypeOf(options ?? {}), {
-    ...Object.getOwnPropertyDescriptors(options ?? {}),
-    signal: { value: signal, configurable: true, enumerable: true, writable: true },
-  });
-  return all;
+  const given: object = options ?? {};
+  const properties: Record<PropertyKey, PropertyDescriptor> = {};
+  for (let from = given; from !== null && from !== Object.prototype;) {
+    for (const key of Reflect.ownKeys(from)) {
+      const property = Object.getOwnPropertyDescriptor(from, key)!;
+      properties[key] ??= property.get === undefined
+        ? property
+        : { ...property, get: () => Reflect.get(given, key) };
+    }
+    from = Object.getPrototypeOf(from);
+  }
+  properties["signal"] = { value: signal, configurable: true, enumerable: true, writable: true };
+  return Object.create(Object.getPrototypeOf(given), properties);
 }
 
 /** The arguments of a call with another one in a place. */

@@ -26,11 +26,12 @@ ioTest("Deno.connect() takes options that are accessors of a class in a greenlet
   using _patch = patchConnect();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   class Options {
+    readonly #port = listener.addr.port;
     get hostname(): string {
       return "127.0.0.1";
     }
     get port(): number {
-      return listener.addr.port;
+      return this.#port;
     }
   }
   using conn = await spawn(() => Deno.connect(new Options())).get();
