@@ -26,9 +26,10 @@ export function patchNodeStreams(patcher: Patcher): void {
       name as typeof Symbol.asyncIterator,
       `node:stream.Readable.prototype${shown}`,
       (iterate) =>
-        function (this: Readable, ...args: []) {
-          const iterator = iterate.apply(this, args);
+        function (this: Readable, ...args: [] | [{ readonly destroyOnReturn?: boolean }?]) {
+          const iterator = iterate.apply(this, args as []);
           if (adoptingScope() === undefined) return iterator;
+          if (args[0]?.destroyOnReturn === false) return new AdoptedIterator(iterator, ITERATE);
           // As the end of a loop does, but also while a step is pending.
           return new AdoptedIterator(iterator, ITERATE, { leave: () => void this.destroy() });
         },
@@ -69,7 +70,8 @@ export function patchNodeStreams(patcher: Patcher): void {
 
 /** Whether the last argument of `pipeline` is no stream, function or iterable. */
 function isOptions(value: unknown): value is WithSignal {
-  return typeof value === "object" && value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype && !(Symbol.iterator in value) &&
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && !(Symbol.iterator in value) &&
     !(Symbol.asyncIterator in value);
 }

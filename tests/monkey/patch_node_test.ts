@@ -140,6 +140,19 @@ ioTest("A loop over one of node's streams destroys it at once when it is killed"
   assertEquals(await spawn(() => Array.fromAsync(whole)).get(), ["a", "b"]);
 });
 
+ioTest(
+  "A loop that must not destroy one of node's streams does not when it is killed",
+  async () => {
+    using _patch = patchNode();
+    const readable = new stream.Readable({ read() {} });
+    await assertKillable("node:stream.Readable", async () => {
+      for await (const _ of readable.iterator({ destroyOnReturn: false }));
+    });
+    assertEquals(readable.destroyed, false);
+    readable.destroy();
+  },
+);
+
 ioTest("stream.promises is ended when it is killed", async () => {
   using _patch = patchNode();
   for (const promises of [streamPromises, stream.promises, require("stream").promises]) {
@@ -150,17 +163,19 @@ ioTest("stream.promises is ended when it is killed", async () => {
     const other = new stream.Readable({ read() {} });
     await assertLimited(() => promises.finished(other));
     assertEquals(other.destroyed, false);
-    const chunks: string[] = [];
-    await spawn(() =>
-      promises.pipeline(
-        stream.Readable.from(["a", "b"]),
-        async (source: AsyncIterable<string>) => {
-          for await (const chunk of source) chunks.push(chunk);
-        },
-        { end: true },
-      )
-    ).get();
-    assertEquals(chunks, ["a", "b"]);
+    for (const options of [{ end: true }, Object.assign(Object.create(null), { end: true })]) {
+      const chunks: string[] = [];
+      await spawn(() =>
+        promises.pipeline(
+          stream.Readable.from(["a", "b"]),
+          async (source: AsyncIterable<string>) => {
+            for await (const chunk of source) chunks.push(chunk);
+          },
+          options,
+        )
+      ).get();
+      assertEquals(chunks, ["a", "b"]);
+    }
   }
 });
 
