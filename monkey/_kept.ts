@@ -192,6 +192,8 @@ export class KeptReads {
   /** The end of the stream was found for somebody who was gone by then. */
   #ended = false;
   #operation: Promise<void> | undefined;
+  /** Undoes the operation, which is of no use any more. */
+  #undo: (() => void) | undefined;
 
   /** `read` is what reads natively; `largest` how many bytes it brings at most. */
   constructor(read: (buffer: Uint8Array) => Promise<number | null>, largest: number = Infinity) {
@@ -237,6 +239,17 @@ export class KeptReads {
     this.#ended = false;
   }
 
+  /** Whether what is being read is going to be thrown away. */
+  get disowned(): boolean {
+    return this.#undo !== undefined;
+  }
+
+  /** Has what is being read for nobody thrown away; `undo` is called when it has come. */
+  disown(undo: () => void): void {
+    const isForNobody = this.#operation !== undefined && this.#line.first === undefined;
+    if (isForNobody || this.disowned) this.#undo = undo;
+  }
+
   /** Gives what is there to whoever is first, and begins to read if more is wanted. */
   serve(): void {
     for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
@@ -266,13 +279,16 @@ export class KeptReads {
 
   #onRead = (count: number | null): void => {
     this.#operation = undefined;
-    if (count === null) this.#ended = true;
+    const undo = this.#undo;
+    this.#undo = undefined;
+    if (undo !== undefined) undo();
+    else if (count === null) this.#ended = true;
     else this.#end = count;
     this.serve();
   };
 
   #onError = (error: unknown): void => {
-    this.#operation = undefined;
+    this.#operation = this.#undo = undefined;
     // With nobody there it is dropped: the next read fails by itself, if there is still a reason to.
     this.#line.shift()?.taker.fail(error);
     this.serve();

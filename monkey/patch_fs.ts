@@ -137,6 +137,8 @@ interface ReaderKind<T> {
   readonly most?: number;
   /** Tries to make as if what is kept had not been read. */
   putBack?(reader: T): void;
+  /** It was read from by others than those who are in the line. */
+  moved?(reader: T): void;
   /** The end of its stream has been read. */
   end(reader: T): void;
 }
@@ -146,7 +148,7 @@ function patchReader<T extends Reader>(
   patcher: Patcher,
   target: T,
   path: string,
-  { most, putBack, end }: ReaderKind<T>,
+  { most, putBack, moved, end }: ReaderKind<T>,
 ): void {
   const kind = { name: `${path}.read` };
   patcher.method(target, "read", kind.name, (read) =>
@@ -168,9 +170,10 @@ function patchReader<T extends Reader>(
     (readSync) =>
       function (this: T, buffer: Uint8Array) {
         const kept = reads.get(this);
-        return kept !== undefined && kept.kept > 0
-          ? kept.take(buffer)
-          : readSync.call(this, buffer);
+        if (kept !== undefined && kept.kept > 0) return kept.take(buffer);
+        const count = readSync.call(this, buffer);
+        moved?.(this);
+        return count;
       },
   );
   patcher.accessor(target, "readable", `${path}.readable`, ({ get }) => ({
@@ -191,16 +194,42 @@ function patchFiles(patcher: Patcher): void {
   const path = "Deno.FsFile.prototype";
   const { seek, seekSync, unlock } = prototype;
   const putBackSync = (file: Deno.FsFile): void => {
-    const kept = reads.get(file)?.kept ?? 0;
-    if (kept === 0) return;
+    const kept = reads.get(file);
+    if (kept === undefined) return;
     try {
-      seekSync.call(file, -kept, Deno.SeekMode.Current);
-      reads.get(file)!.drop();
+      if (kept.kept > 0) seekSync.call(file, -kept.kept, Deno.SeekMode.Current);
+      kept.drop(); // also an end that was found: it may be elsewhere next time
     } catch {
       // A pipe has no position: what was read stays for the next read.
     }
   };
-  patchReader(patcher, prototype, path, { putBack: putBackSync, end: (file) => file.close() });
+  /** Has the file stay where it is now, whatever a read does to that which is still under way for nobody. */
+  const stay = (file: Deno.FsFile): void => {
+    const kept = reads.get(file);
+    if (kept === undefined || kept.idle) return;
+    const seekQuietly = (offset: number, whence: Deno.SeekMode): number => {
+      try {
+        return seekSync.call(file, offset, whence);
+      } catch {
+        return -1; // a pipe, or closed meanwhile
+      }
+    };
+    const position = seekQuietly(0, Deno.SeekMode.Current);
+    if (position !== -1) kept.disown(() => void seekQuietly(position, Deno.SeekMode.Start));
+  };
+  patchReader(patcher, prototype, path, {
+    putBack: putBackSync,
+    moved(file) {
+      if (reads.get(file)?.disowned) stay(file);
+    },
+    end: (file) => file.close(),
+  });
+  patcher.accessor(prototype, "writable", `${path}.writable`, ({ get }) => ({
+    get(this: Deno.FsFile) {
+      putBackSync(this);
+      return get!.call(this);
+    },
+  }));
   const replace = (
     names: readonly (keyof Deno.FsFile & string)[],
     make: (
@@ -214,7 +243,14 @@ function patchFiles(patcher: Patcher): void {
       patcher.method(prototype, name, `${path}.${name}`, patched);
     }
   };
-  replace(["seekSync", "truncateSync", "writeSync"], (method) =>
+  replace(["seekSync", "writeSync"], (method) =>
+    function (...args) {
+      putBackSync(this);
+      const result: unknown = Reflect.apply(method, this, args);
+      stay(this);
+      return result;
+    });
+  replace(["truncateSync"], (method) =>
     function (...args) {
       putBackSync(this);
       return Reflect.apply(method, this, args);
@@ -245,10 +281,9 @@ function patchFiles(patcher: Patcher): void {
 async function putBack(file: Deno.FsFile, seek: Deno.FsFile["seek"]): Promise<void> {
   const kept = reads.get(file)!;
   await kept.settled();
-  if (kept.kept === 0) return;
   try {
-    await seek.call(file, -kept.kept, Deno.SeekMode.Current);
-    kept.drop();
+    if (kept.kept > 0) await seek.call(file, -kept.kept, Deno.SeekMode.Current);
+    kept.drop(); // also an end that was found: it may be elsewhere next time
   } catch {
     // A pipe has no position: what was read stays for the next read.
   }

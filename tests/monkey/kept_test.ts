@@ -122,6 +122,40 @@ virtualTest("KeptReads.drop() forgets what is kept", async () => {
   assert(source.reads.idle);
 });
 
+virtualTest("KeptReads.disown() throws away what comes for nobody, and undoes it", async () => {
+  const source = new Source();
+  const undone: string[] = [];
+  const read = (): Promise<number[] | null> => source.read(10);
+  source.reads.disown(() => void undone.push("nothing is being read"));
+  const [living, killed] = [spawn(read), spawn(read)];
+  await turns();
+  source.reads.disown(() => void undone.push("somebody waits for it"));
+  await source.bring(1);
+  await killed.kill();
+  assertEquals([living.value, source.reads.disowned], [[1], false]);
+  source.reads.disown(() => void undone.push("first"));
+  const next = spawn(read);
+  await turns();
+  source.reads.disown(() => void undone.push("second"));
+  await source.bring(2);
+  assertEquals([undone, next.ready, source.reads.disowned], [["second"], false, false]);
+  await source.bring(3);
+  assertEquals(next.value, [3]);
+});
+
+virtualTest("KeptReads.disown() forgets an operation that fails", async () => {
+  const source = new Source();
+  const killed = spawn(() => source.read(10));
+  await turns();
+  await killed.kill();
+  source.reads.disown(() => assert(false, "There is nothing to undo"));
+  await source.fail(new RangeError("for nobody"));
+  const next = spawn(() => source.read(10));
+  await turns();
+  await source.bring(1);
+  assertEquals(next.value, [1]);
+});
+
 virtualTest("KeptResults gives a result that comes for nobody to the next one", async () => {
   const operations = new Operations<string>();
   const results = new KeptResults<string>();

@@ -99,6 +99,12 @@ ioTest("All ways to use a file find it where it was before a killed read", async
         return Deno.readTextFileSync(path);
       },
       (file) => new Response(file.readable).text(),
+      async (file) => {
+        const writer = file.writable.getWriter();
+        await writer.write(bytes("x"));
+        await writer.close();
+        return Deno.readTextFileSync(path);
+      },
     ];
     const results: unknown[] = [];
     for (const use of ways) {
@@ -110,7 +116,44 @@ ioTest("All ways to use a file find it where it was before a killed read", async
       await file.stat(); // after which the read has come
       results.push(await use(file));
     }
-    assertEquals(results, [2, 4, "01x3456789", "23456789"]);
+    assertEquals(results, [2, 4, "01x3456789", "23456789", "01x3456789"]);
+  });
+});
+
+ioTest("A file that is sought in has forgotten the end that a killed read has found", async () => {
+  using _patch = patchFs();
+  await withFolder(async (folder) => {
+    const path = join(folder, "file");
+    await Deno.writeTextFile(path, "0123456789");
+    const buffer = new Uint8Array(4);
+    for (const name of ["seek", "seekSync"] as const) {
+      using file = await Deno.open(path);
+      await file.seek(0, Deno.SeekMode.End);
+      await killRead(file, buffer);
+      await file.stat(); // after which the read has come
+      await file[name](2, Deno.SeekMode.Start);
+      assertEquals([await file.read(buffer), text(buffer)], [4, "2345"]);
+    }
+  });
+});
+
+ioTest("A file that is sought in during a killed read stays where it then is", async () => {
+  using _patch = patchFs();
+  await withFolder(async (folder) => {
+    const path = join(folder, "file");
+    const one = new Uint8Array(1);
+    for (let i = 0; i < 20; i++) {
+      await Deno.writeTextFile(path, "0123456789");
+      using file = await Deno.open(path, { read: true, write: true });
+      await killRead(file, new Uint8Array(2));
+      file.seekSync(4, Deno.SeekMode.Start);
+      if (i % 2 === 0) assertEquals([file.readSync(one), text(one)], [1, "4"]);
+      else assertEquals(file.writeSync(bytes("x")), 1);
+      await file.stat(); // after which the read has come
+      assertEquals([await file.read(one), text(one)], [1, "5"]);
+      file.writeSync(bytes("y"));
+      assertEquals(await Deno.readTextFile(path), i % 2 === 0 ? "012345y789" : "0123x5y789");
+    }
   });
 });
 
