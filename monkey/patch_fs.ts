@@ -7,7 +7,7 @@
 import { type AdoptedKind, adoptingScope } from "../core/adopt.ts";
 import { adopted, adoptedAbortable, withArgument, type WithSignal } from "./_adopted.ts";
 import { AdoptedIterator } from "./_iterator.ts";
-import { KeptReads, streamOfReads } from "./_kept.ts";
+import { KeptReads, KeptResults, streamOfReads } from "./_kept.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
 type AnyFunction = (...args: unknown[]) => Promise<unknown>;
@@ -53,8 +53,9 @@ const attempts = new WeakMap<Deno.FsFile, object>();
  * Patches the functions of `Deno` for files, `Deno.FsFile` and `Deno.stdin`: all that waits can be interrupted.
  *
  * `readFile`, `readTextFile`, `writeFile` and `writeTextFile` are ended by that, the other operations go on in the
- * background; a lock that comes too late is given back. What comes for a read that was killed goes to the next read; of a file that can be sought in, the position
- * is put back. Operations on pipes block a thread of the runtime each, of which there are 32, until they come to an
+ * background; a lock that comes too late is given back. What comes for a read that was killed goes to the next read; of a
+ * file that can be sought in, the position is put back. An event that comes for a killed step of a loop over `watchFs` goes
+ * to the next step. Operations on pipes block a thread of the runtime each, of which there are 32, until they come to an
  * end: after as many that were given up, no operation on files comes to its end any more.
  *
  * @returns What was replaced, and takes it back.
@@ -110,9 +111,22 @@ function patchIterables(patcher: Patcher): void {
     (watchFs) => (paths: string | string[], options?: { recursive: boolean }) => {
       const watcher = watchFs(paths, options);
       const iterate = watcher[Symbol.asyncIterator];
+      // Not closed by an interrupt: it is the program's, which may go on watching.
+      const kept = new KeptResults<IteratorResult<Deno.FsEvent>>();
       return Object.defineProperty(watcher, Symbol.asyncIterator, {
-        // Not closed by an interrupt: it is the program's, which may go on watching.
-        value: () => new AdoptedIterator(iterate.call(watcher), watch, { leave: () => {} }),
+        value: (): AsyncIterableIterator<Deno.FsEvent> => {
+          const iterator = iterate.call(watcher);
+          return {
+            next: () => kept.take(() => iterator.next(), watch),
+            return(value) {
+              kept.drop();
+              return iterator.return!(value);
+            },
+            [Symbol.asyncIterator]() {
+              return this;
+            },
+          };
+        },
         configurable: true,
         writable: true,
       });

@@ -242,6 +242,20 @@ ioTest("Watching files can be killed, and gone on with", async () => {
     await untilIn(seen, "Deno.watchFs");
     await Deno.writeTextFile(join(folder, "file"), "");
     assertEquals(await seen.get(), 1);
+    assertEquals((await watcher[Symbol.asyncIterator]().next()).done, true);
+  });
+});
+
+ioTest("Watching files loses no event when it is killed", async () => {
+  using _patch = patchFs();
+  await withFolder(async (folder) => {
+    using watcher = Deno.watchFs(folder);
+    const events = watcher[Symbol.asyncIterator]();
+    await assertKillable("Deno.watchFs", () => events.next());
+    await Deno.mkdir(join(folder, "one")); // which is one event
+    const { value } = await spawn(() => events.next()).get();
+    assertEquals([value.kind, value.paths.length], ["create", 1]);
+    assertEquals(await events.return!(), { done: true, value: undefined });
   });
 });
 
