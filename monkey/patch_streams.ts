@@ -104,8 +104,15 @@ function patchReading(patcher: Patcher): void {
       target: WritableStream<unknown>,
       options?: StreamPipeOptions,
     ) {
-      const begin = (all: StreamPipeOptions | undefined): Promise<void> =>
-        pipeTo.call(withKept(this), target, all);
+      const begin = (all: StreamPipeOptions | undefined): Promise<void> => {
+        const loop = loopWithKept(this);
+        if (loop === undefined) return pipeTo.call(this, target, all);
+        const piped = pipeTo.call(ReadableStream.from(loop), target, all);
+        // A pipe that fails may leave its source as it is, for others.
+        const release = (): void => loop.release();
+        piped.then(release, release);
+        return piped;
+      };
       return adoptedAbortable(options, begin, PIPE);
     });
   for (const name of ["pipeThrough", "tee"] as const) {
@@ -115,7 +122,14 @@ function patchReading(patcher: Patcher): void {
       `ReadableStream.prototype.${name}`,
       (method) =>
         function (this: ReadableStream<unknown>, ...args: unknown[]) {
-          return Reflect.apply(method as AnyFunction, withKept(this), args);
+          const loop = loopWithKept(this);
+          if (loop === undefined) return Reflect.apply(method as AnyFunction, this, args);
+          try {
+            return Reflect.apply(method as AnyFunction, ReadableStream.from(loop), args);
+          } catch (error) {
+            loop.release();
+            throw error;
+          }
         },
     );
   }
@@ -133,17 +147,40 @@ function patchReading(patcher: Patcher): void {
         },
     );
   }
-  patchEach(patcher, prototype, "ReadableStream", ["cancel"], adoptedEnd);
+  patchCancel(patcher, prototype, "ReadableStream");
   for (const type of [ReadableStreamDefaultReader, ReadableStreamBYOBReader]) {
-    patchEach(patcher, type.prototype, type.name, ["cancel"], adoptedEnd);
+    patchCancel(patcher, type.prototype, type.name);
     patchPromise(patcher, type.prototype, type.name, "closed");
   }
 }
 
-/** A stream that the runtime itself is going to read, which knows nothing of what is kept. */
-function withKept(stream: ReadableStream<unknown>): ReadableStream<unknown> {
+/** Cancelling gives up also what is kept. */
+function patchCancel<T extends ReadableStream<unknown> | ReadableStreamGenericReader>(
+  patcher: Patcher,
+  prototype: T,
+  type: string,
+): void {
+  const kind = { name: `${type}.cancel` };
+  patcher.method(
+    prototype as ReadableStream,
+    "cancel",
+    `${type}.prototype.cancel`,
+    (cancel) =>
+      function (this: ReadableStream, ...args) {
+        return adoptedEnd(() => {
+          const stream = streamOfReader.get(this);
+          // A stream that is locked refuses, and so does a reader that was released.
+          if (stream?.locked ?? !this.locked) kept.get(stream ?? this)?.drop();
+          return cancel.apply(this, args);
+        }, kind);
+      },
+  );
+}
+
+/** How to read a stream with what is kept, of which the runtime knows nothing; `undefined` where there is no need to. */
+function loopWithKept(stream: ReadableStream<unknown>): StreamIterator | undefined {
   const isAsEver = (kept.get(stream)?.idle ?? true) || stream.locked;
-  return isAsEver ? stream : ReadableStream.from(new StreamIterator(stream, false));
+  return isAsEver ? undefined : new StreamIterator(stream, false);
 }
 
 function patchWriting(patcher: Patcher): void {
@@ -293,14 +330,19 @@ class StreamIterator implements AsyncIterableIterator<unknown> {
       void this.#finish(error).catch(() => {}); // the error itself is what the loop has to be told
       throw error;
     }
-    this.#finished = true;
-    this.#reader.releaseLock();
+    this.release();
     return { done: true, value: undefined };
   }
 
   async return(value?: unknown): Promise<IteratorResult<unknown>> {
     if (!this.#finished) await this.#finish(value);
     return { done: true, value };
+  }
+
+  /** Leaves the stream to others, as it is. */
+  release(): void {
+    this.#finished = true;
+    this.#reader.releaseLock();
   }
 
   [Symbol.asyncIterator](): this {

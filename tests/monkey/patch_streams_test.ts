@@ -17,6 +17,18 @@ class Source<T> {
 
 const READ = "ReadableStreamDefaultReader.read";
 
+/** Kills a read, for which a chunk comes then. */
+async function killedRead<T>(
+  chunk: T,
+): Promise<{ source: Source<T>; reader: ReadableStreamDefaultReader<T> }> {
+  const source = new Source<T>();
+  const reader = source.stream.getReader();
+  await assertKillable(READ, () => reader.read());
+  source.controller.enqueue(chunk);
+  await sleep(1);
+  return { source, reader };
+}
+
 ioTest("ReadableStreamDefaultReader.read() loses no chunk when it is killed", async () => {
   using _patch = patchStreams();
   const source = new Source<string>();
@@ -137,6 +149,43 @@ ioTest("All ways to read a stream begin with what came for a killed read", async
     source.controller.close();
     assertEquals(await read(source.stream), ["one ", "two"], read.name);
   }
+});
+
+ioTest("A pipe that is refused, or must not cancel, leaves its source to others", async () => {
+  using _patch = patchStreams();
+  const broken = (): WritableStream =>
+    new WritableStream({ write: () => Promise.reject(new RangeError("broken")) });
+  const nothing = null as never;
+  const pipes: ((stream: ReadableStream<string>) => Promise<unknown>)[] = [
+    (stream) => stream.pipeTo(nothing),
+    async (stream) => await stream.pipeThrough({ readable: nothing } as never),
+    (stream) => stream.pipeTo(broken(), { preventCancel: true }),
+  ];
+  const left: string[] = [];
+  for (const pipe of pipes) {
+    const { source, reader } = await killedRead("one");
+    reader.releaseLock();
+    await assertRejects(() => pipe(source.stream));
+    assertEquals([source.stream.locked, source.cancelled], [false, "not cancelled"]);
+    source.controller.enqueue("two");
+    left.push((await source.stream.getReader().read()).value!);
+  }
+  assertEquals(left, ["one", "one", "two"]);
+});
+
+ioTest("Cancelling a stream gives up what came for a killed read", async () => {
+  using _patch = patchStreams();
+  const [cancelled, other, locked, released] = await Promise.all([1, 2, 3, 4].map(killedRead));
+  await cancelled!.reader.cancel();
+  assertEquals((await cancelled!.reader.read()).done, true);
+  other!.reader.releaseLock();
+  await other!.source.stream.cancel();
+  assertEquals((await other!.source.stream.getReader().read()).done, true);
+  await assertRejects(() => locked!.source.stream.cancel(), TypeError);
+  assertEquals((await locked!.reader.read()).value, 3);
+  released!.reader.releaseLock();
+  await assertRejects(() => released!.reader.cancel(), TypeError);
+  assertEquals((await released!.source.stream.getReader().read()).value, 4);
 });
 
 ioTest("A loop over a stream cancels it at once when it is killed", async () => {
