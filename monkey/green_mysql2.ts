@@ -45,7 +45,11 @@ interface MysqlPool {
 }
 
 const driver: SqlDriver<CoreConnection> = {
-  connectionOf: (target) => isConnection(target) ? target.connection : undefined,
+  connectionOf(target) {
+    if (isConnection(target)) return target.connection;
+    const { _connection: connection } = Object(Object(target).statement); // of a prepared statement
+    return isConnection({ connection }) ? connection : undefined;
+  },
   isPool,
   checkOut: (pool: MysqlPool) => pool.getConnection(),
   release: (connection: MysqlConnection) => connection.release!(),
@@ -70,8 +74,8 @@ const options = sqlOptions(driver);
  * Makes a connection or a pool of the npm package `mysql2/promise` cooperative, as `green` does, so that a killed or timed-out
  * statement ends at the server, too.
  *
- * When the wait for `query` or `execute` is interrupted, `KILL QUERY` goes to the server over a connection that is
- * made for it with the same settings, and the connection itself is kept back until the statement is over: what is sent over
+ * When the wait for `query` or `execute`, also of a prepared statement, is interrupted, `KILL QUERY` goes to the server over
+ * a connection that is made for it with the same settings, and the connection itself is kept back until the statement is over: what is sent over
  * it next, such as `rollback`, waits, and `release` takes effect then. A statement that stood in line behind others is never sent. A
  * connection whose server does not end the statement within 5 s is closed, and its pool makes another one. Roll a
  * transaction back in a `finally` or `catch` block, as ever.

@@ -143,7 +143,7 @@ function mysqlPool({ port }: ChildServer): Client {
 }
 
 const MARIADB_RUNNING = "select count(*) as v from information_schema.processlist " +
-  "where command = 'Query' and id <> connection_id()";
+  "where command in ('Query', 'Execute') and id <> connection_id()";
 
 /** Tells over a connection of its own how many statements the server is at work on. */
 interface Observer extends AsyncDisposable {
@@ -425,6 +425,40 @@ ioTest(postgresTitle("leaves queries outside greenlets to the package"), async (
   assertEquals(order.slice(-3), ["select pg_sleep(0.1)", "select 1", "answered"]);
   await sql.end();
 }, { ignore: noPostgres !== undefined });
+
+ioTest(
+  `greenMysql2() stops prepared statements, and holds them back${
+    noMariadb === undefined ? "" : ` (${noMariadb})`
+  }`,
+  async () => {
+    await using server = await startMariadb();
+    const { port } = server;
+    const raw = await mysql.createConnection({ host: "127.0.0.1", port, user: "root" });
+    const connection = greenMysql2(raw);
+    try {
+      await using observer = await observeMariadb(server);
+      const endless = await connection.prepare("select sleep(300)");
+      const other = await connection.prepare("select 1 as v");
+      for (
+        const begin of [() => endless.execute([]), () => connection.query("select sleep(300)")]
+      ) {
+        const killed = spawn(begin);
+        await eventually(async () => await observer.running() === 1);
+        await killed.kill();
+        assertInstanceOf(killed.value, GreenletExit);
+        const next = spawn(() => other.execute([]));
+        await sleep();
+        // deno-lint-ignore no-explicit-any -- what is in line at the connection behind it has no types
+        assertEquals((raw as any).connection._commands.length, 0);
+        const [rows] = await next.get() as unknown as [{ v: number }[]];
+        assertEquals(rows[0]!.v, 1);
+      }
+    } finally {
+      await raw.end();
+    }
+  },
+  { ignore: noMariadb !== undefined },
+);
 
 Deno.test("greenPg(), greenPostgres() and greenMysql2() refuse what they do not know", () => {
   for (const adapt of [greenPg, greenPostgres, greenMysql2]) {
