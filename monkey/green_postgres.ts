@@ -32,6 +32,7 @@ interface Sql {
   readonly options: {
     readonly host: readonly string[];
     readonly port: readonly number[];
+    readonly path: string | false;
     readonly max: number;
   };
   reserve(): Promise<Sql & { release(): void }>;
@@ -56,6 +57,20 @@ function isQuery(value: unknown): value is PgQuery {
   return typeof handler === "function" && typeof cancel === "function" && executed !== undefined;
 }
 
+/**
+ * What the package refuses queries with after `end`. It is told of that only when all connections are back: a query that an
+ * open transaction makes beside itself and that stood in line until then would wait for that very transaction.
+ */
+function endedError({ options: { host, port, path } }: Sql): Error {
+  const code = "CONNECTION_ENDED";
+  const where = path ? { address: path } : { address: host, port };
+  return Object.assign(new Error(`write ${code} ${path || `${host}:${port}`}`), {
+    code,
+    errno: code,
+    ...where,
+  });
+}
+
 function optionsFor(sql: Sql): GreenOptions {
   const pooled = handlerOf(sql);
   // They stand in line here and not in the package, whose line mixes up who wants a connection for long and who does not.
@@ -74,7 +89,7 @@ function optionsFor(sql: Sql): GreenOptions {
   });
 
   let ending: Greenlet<void> | undefined;
-  /** Whether the package has been told of the end, and refuses queries. */
+  /** Whether the package has been told of the end, and refuses the queries that were in line. */
   let ended = false;
 
   /** Waits until all connections are back: one that is given back after the package's own `end` would never be closed. */
@@ -146,10 +161,11 @@ function optionsFor(sql: Sql): GreenOptions {
       if (method === "end" && target === sql) {
         return (ending ??= spawn(end, args[0] as EndOptions)).get();
       }
-      if (ended || currentScope.getStore() === undefined) return proceed();
-      if (method === "then" && isQuery(target) && !target.executed) {
-        return target.handler === pooled ? runReserved(call, target) : runIn(call, target);
-      }
+      const isNew = method === "then" && isQuery(target) && !target.executed;
+      const isForPool = isNew ? target.handler === pooled : method === "begin";
+      if (ending !== undefined && isForPool) return Promise.reject(endedError(sql));
+      if (currentScope.getStore() === undefined) return proceed();
+      if (isNew) return isForPool ? runReserved(call, target) : runIn(call, target);
       const last = args.at(-1);
       if ((method === "begin" || method === "savepoint") && typeof last === "function") {
         const begin = (): unknown =>
@@ -174,7 +190,8 @@ function optionsFor(sql: Sql): GreenOptions {
  * ends at the server, too.
  *
  * Queries stay as lazy as they are. In a greenlet each gets a connection of its own while it runs: what is sent ahead of
- * the answers to others could not be stopped alone. End with `end` of what this returns: it waits for those connections. When the wait for a query is interrupted, the server gets a cancel
+ * the answers to others could not be stopped alone. End with `end` of what this returns: it waits for those
+ * connections, and refuses new queries meanwhile. When the wait for a query is interrupted, the server gets a cancel
  * request, and the connection is kept back until the query is over. In `sql.begin` the interrupt is raised inside the
  * function at what it waits for, and the transaction is rolled back. There is no way to give a connection up whose server does
  * not end the query: it stays busy until then.

@@ -406,6 +406,32 @@ ioTest(postgresTitle("ends in spite of queries when the time is over"), async ()
   await inLine.get();
 }, { ignore: noPostgres !== undefined });
 
+ioTest(postgresTitle("refuses what open transactions want of it when it is ending"), async () => {
+  await using server = await startPostgres();
+  const options = { host: "127.0.0.1", port: server.port, user: "postgres", max: 1 };
+  const sql = greenPostgres(postgres(options));
+  const inTransaction = new Event();
+  const isEnding = new Event();
+  const transaction = spawn(() =>
+    sql.begin(async (tx) => {
+      await tx`select 1`;
+      inTransaction.set();
+      await isEnding.wait();
+      for (const late of [() => sql`select 2`, () => sql.begin(() => {})]) {
+        const error = await assertRejects(async () => await late(), Error, "CONNECTION_ENDED");
+        assertEquals((error as Error & { code: string }).code, "CONNECTION_ENDED");
+      }
+      return (await tx`select 3 as v`)[0]!["v"];
+    })
+  );
+  await inTransaction.wait();
+  const ended = spawn(() => sql.end());
+  await sleep(); // it waits for the transaction now
+  isEnding.set();
+  assertEquals(await transaction.get(), 3);
+  await ended.get();
+}, { ignore: noPostgres !== undefined });
+
 ioTest(postgresTitle("leaves queries outside greenlets to the package"), async () => {
   await using server = await startPostgres();
   const order: string[] = [];
