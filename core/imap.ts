@@ -136,6 +136,8 @@ class Results<I, T> implements AsyncIterableIterator<T>, AsyncDisposable {
     } catch (error) {
       // For good, unlike the wait of a reader who may come again: a loop that ends here calls no `return`.
       if (this.#limit.signal?.aborted || this.#isLeftBy(reader, error)) this.#close();
+      // For the same reason a Timeout has to stop here; its time counts on for a reader who comes again.
+      this.#remaining?.[Symbol.dispose]();
       throw error;
     }
   }

@@ -180,7 +180,10 @@ function mistakeIn(options: WaitOptions): TypeError | undefined {
   return undefined;
 }
 
-/** What {@link countDown} gives: the timeout for the next wait; to be disposed of when the call ends. */
+/**
+ * What {@link countDown} gives: the timeout for the next wait; to be disposed of when the call ends. For waits that come all
+ * the same it counts on, without the `Timeout`, which has stopped by then.
+ */
 export interface CountDown extends Disposable {
   (): WaitOptions["timeout"];
 }
@@ -195,12 +198,19 @@ export function countDown(timeout: WaitOptions["timeout"]): CountDown {
   let left = (): WaitOptions["timeout"] => timeout;
   let giveBack: (() => void) | undefined;
   if (timeout instanceof Timeout) {
+    const deadline = timeout.pending ? undefined : hub.clock.now() + (timeout.ms ?? Infinity);
     let isOver = false;
-    giveBack = lend(timeout, { expire: () => void (isOver = true) });
+    let isBack = false;
+    const end = lend(timeout, { expire: () => void (isOver = true) });
     // Once it has expired or was cancelled, a wait that it is given to would start it over.
     left = () => {
       if (isOver) return new Timeout(0, timeout.raised as Error);
+      if (isBack) return deadline! - hub.clock.now();
       return timeout.pending ? timeout : undefined;
+    };
+    giveBack = () => {
+      isBack ||= deadline !== undefined && timeout.pending;
+      end?.();
     };
   } else if (typeof timeout === "number") {
     const deadline = hub.clock.now() + timeout;

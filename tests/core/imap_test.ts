@@ -227,6 +227,27 @@ for (const method of METHODS) {
     },
   );
 
+  virtualTest(`Group.${method}() stops its Timeout when a loop ends with an error`, async () => {
+    using _reports = collectReports();
+    const timeout = new Timeout(25);
+    const failing = async (ms: number): Promise<number> => {
+      if (await sleepFor(ms) === 10) throw new RangeError("failed");
+      return ms;
+    };
+    const results = new Group()[method](failing, [5, 10, 20, 30], { timeout });
+    const seen: number[] = [];
+    await assertRejects(async () => {
+      for await (const result of results) {
+        seen.push(result);
+        assert(timeout.pending);
+      }
+    }, RangeError);
+    assertEquals([seen, timeout.pending], [[5], false]);
+    assertEquals((await results.next()).value, 20);
+    const error = await assertRejects(() => results.next()); // its time has gone on
+    assertEquals([error === timeout, now()], [true, 25]);
+  });
+
   virtualTest(`Group.${method}() gives results that are there when its time is over`, async () => {
     const results = new Group()[method](sleepFor, [1, 2, 3], { timeout: 10 });
     const seen: number[] = [];

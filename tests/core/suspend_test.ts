@@ -329,6 +329,23 @@ virtualTest(
   },
 );
 
+virtualTest("countDown() counts on without its Timeout when that was given back", async () => {
+  const timeout = new Timeout(10);
+  const remaining = countDown(timeout);
+  await sleep(4);
+  for (let i = 0; i < 2; i++) {
+    remaining[Symbol.dispose]();
+    assertEquals([remaining(), timeout.pending], [6, false]);
+  }
+  const others = Timeout.start(10);
+  for (const timeout of [others, new Timeout(null)]) {
+    const unlimited = countDown(timeout);
+    unlimited[Symbol.dispose]();
+    assertStrictEquals(unlimited(), timeout.pending ? timeout : undefined);
+  }
+  others.cancel();
+});
+
 virtualTest(
   "suspend() causes no unhandled rejection whatever the reason of an abort is",
   async () => {
