@@ -341,7 +341,7 @@ class GreenFamily {
       } as PromiseLike<unknown>,
       {
         orphan: (late) => orphan(ungreen(late), call),
-        ...(interrupted === undefined ? {} : { abandon: () => void interrupted(call) }),
+        ...(interrupted === undefined ? {} : { abandon: () => interrupted(call) }),
       },
     );
   }

@@ -15,6 +15,7 @@ import {
   isPlainPromise,
 } from "../core/green.ts";
 import { leaveIteration } from "../core/iteration.ts";
+import { hub } from "../core/scheduler.ts";
 import { AdoptedIterator } from "./_iterator.ts";
 import { Patcher, type Patches, type PatchOptions } from "./registry.ts";
 
@@ -142,7 +143,7 @@ function cooperative(
     if (isAsyncIterator(result)) return interruptible(result, kind, call, options);
     if (!isPlainPromise(result)) return result;
     return adopt(scope, () => result, kind, {
-      abandon: () => void interrupted?.(call),
+      abandon: () => interrupted?.(call),
       orphan: (late) => orphan(late, call),
     });
   };
@@ -171,7 +172,7 @@ function interruptible(
   const { orphan = giveBack, interrupted } = options;
   const steps: object = new AdoptedIterator(iterator, kind, {
     leave() {
-      interrupted?.(call);
+      if (interrupted !== undefined) hub.runCallback(() => interrupted(call));
       leaveIteration(iterator);
     },
     orphan: (late) => orphan(late, call),

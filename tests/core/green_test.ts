@@ -9,11 +9,11 @@ import {
 import { EventEmitter } from "node:events";
 import { GreenletExit } from "../../core/errors.ts";
 import { green, ungreen } from "../../core/green.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
-import { collectUnhandled } from "../helpers/reports.ts";
+import { collectReports, collectUnhandled } from "../helpers/reports.ts";
 
 /** A client such as there are many: private state, connections from a pool, sub-clients, events, data. */
 class Connection {
@@ -447,6 +447,20 @@ virtualTest("green() tells its options of steps of iterators that were given up"
   await killed.kill();
   assertEquals(told, [[true, "[Symbol.asyncIterator]"]]);
   await sleep(10);
+});
+
+virtualTest("green() reports when its option interrupted fails later", async () => {
+  using unhandled = collectUnhandled();
+  using reports = collectReports();
+  const failure = new RangeError("not cancelled");
+  const client = green({ get: () => new Promise(() => {}) }, {
+    interrupted: () => Promise.reject(failure),
+  });
+  const killed = spawn(() => client.get());
+  await turns();
+  await killed.kill();
+  await idle(); // lets the runtime look for unhandled rejections
+  assertEquals([reports.list.map(({ error }) => error), unhandled.list], [[failure], []]);
 });
 
 virtualTest("green() has each call made by its option around", async () => {

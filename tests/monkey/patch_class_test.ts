@@ -9,11 +9,12 @@ import {
 import { EventEmitter } from "node:events";
 import { GreenletExit } from "../../core/errors.ts";
 import { hub } from "../../core/scheduler.ts";
-import { sleep } from "../../core/sleep.ts";
+import { idle, sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
 import { patchClass } from "../../monkey/patch_class.ts";
 import { isPatched } from "../../monkey/registry.ts";
+import { collectReports, collectUnhandled } from "../helpers/reports.ts";
 import { now, turns, virtualTest } from "../helpers/virtual_test.ts";
 
 /** Time that passes for nobody's greenlet in particular. */
@@ -126,6 +127,42 @@ virtualTest("patchClass() tells its options of calls that were given up", async 
   assertEquals(told, [client, "query", ["one"]]);
   await sleep(30);
   assertEquals(told.at(-1), "one");
+});
+
+virtualTest("patchClass() reports when its option interrupted fails", async () => {
+  using unhandled = collectUnhandled();
+  using reports = collectReports();
+  let left = 0;
+  class Pages {
+    get(): Promise<void> {
+      return new Promise(() => {});
+    }
+    list(): AsyncIterableIterator<number> {
+      return {
+        next: () => new Promise(() => {}),
+        return: () => Promise.resolve({ done: true, value: ++left }),
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+      };
+    }
+  }
+  const failure = new RangeError("not cancelled");
+  const failing = [() => Promise.reject(failure), () => {
+    throw failure;
+  }];
+  for (const interrupted of failing) {
+    using _patch = patchClass(Pages, { interrupted });
+    const pages = new Pages();
+    for (const wait of [() => pages.get(), () => pages.list().next()]) {
+      const killed = spawn(async () => void await wait());
+      await turns();
+      await killed.kill();
+    }
+  }
+  await idle(); // lets the runtime look for unhandled rejections
+  assertEquals(reports.list.map(({ error }) => error), [failure, failure, failure, failure]);
+  assertEquals([unhandled.list, left], [[], 2]);
 });
 
 virtualTest("patchClass() patches static methods and async iterators", async () => {
