@@ -71,7 +71,7 @@ const NOT_PATCHED: ReadonlySet<PropertyKey> = new Set(["constructor", "then", "c
 /**
  * Does for all instances of a class, those that are there already as well, what `green` does for one object: promises that
  * methods return become interruptible waits of the greenlet that awaits them, and so do the steps of async iterators,
- * which are what they were in all else.
+ * which are what they were in all else, save that a function that was assigned to one is not the same when it is read.
  *
  * The methods themselves are replaced, so nobody has to be handed anything else; what they return is not made green. Calls
  * within the library, of one method by another, are not interrupted in the middle: only the call that the greenlet awaits
@@ -177,7 +177,7 @@ function interruptible(
     },
     orphan: (late) => orphan(late, call),
   });
-  const own = new Map<unknown, AnyFunction>();
+  const own = new Map<PropertyKey, { readonly value: unknown; readonly bound: AnyFunction }>();
   const proxy = new Proxy(iterator, {
     get(target, key) {
       const holder = STEPS.has(key) && key in target ? steps : target;
@@ -185,20 +185,19 @@ function interruptible(
       if (typeof value !== "function" || key === "constructor" || isFixed(target, key)) {
         return value;
       }
-      let bound = own.get(value);
-      if (bound === undefined) {
-        own.set(
-          value,
-          bound = (...args) => {
-            const result = Reflect.apply(value, holder, args);
-            if (result === target) return proxy;
-            // A cursor may have a `next` of another meaning, and make another iterator for loops.
-            return key === Symbol.asyncIterator
-              ? interruptible(result, kind, call, options)
-              : result;
-          },
-        );
-      }
+      const known = own.get(key);
+      if (known?.value === value) return known.bound;
+      const bound = new Proxy(value as AnyFunction, {
+        apply(method, _self, args) {
+          const result = Reflect.apply(method, holder, args);
+          if (result === target) return proxy;
+          // A cursor may have a `next` of another meaning, and make another iterator for loops.
+          return key === Symbol.asyncIterator
+            ? interruptible(result as AsyncIterableIterator<unknown>, kind, call, options)
+            : result;
+        },
+      });
+      own.set(key, { value, bound });
       return bound;
     },
     set: (target, key, value) => Reflect.set(target, key, value, target),

@@ -192,10 +192,11 @@ virtualTest("patchClass() leaves iterators all that they are besides", async () 
     next(): Promise<IteratorResult<number>> {
       return Promise.resolve({ done: this.#left === 0, value: this.#left && this.#left-- });
     }
-    skip(): this {
+    skip(_pages = 1): this {
       this.#left--;
       return this;
     }
+    readonly Item: typeof Connection = Connection;
     [Symbol.asyncIterator](): this {
       return this;
     }
@@ -212,6 +213,8 @@ virtualTest("patchClass() leaves iterators all that they are besides", async () 
   assertStrictEquals(pages[Symbol.asyncIterator](), pages);
   assertStrictEquals(pages.skip(), pages);
   assertStrictEquals(pages.skip, pages.skip);
+  assertEquals([pages.skip.name, pages.skip.length], ["skip", 0]);
+  assertInstanceOf(new pages.Item(), Connection);
   pages.limit = 5;
   assertEquals([pages.limit, pages.left, pages.fixed(), "return" in pages], [5, 1, "fixed", false]);
   const seen: number[] = [];
@@ -251,6 +254,37 @@ virtualTest("patchClass() goes over a cursor whose next() is not that of an iter
   await next.kill();
   await sleep(10); // what comes late is no step
   assert(next.dead && scanning.dead);
+});
+
+virtualTest("patchClass() goes over an iterator whose method has two names", async () => {
+  class List {
+    next(): Promise<IteratorResult<number>> {
+      return Promise.resolve({ done: true, value: undefined });
+    }
+    async *values(): AsyncGenerator<number> {
+      yield 1;
+      await new Promise(() => {});
+    }
+    declare [Symbol.asyncIterator]: () => AsyncGenerator<number>;
+    static {
+      List.prototype[Symbol.asyncIterator] = List.prototype.values;
+    }
+  }
+  class Lists {
+    get(): List {
+      return new List();
+    }
+  }
+  using _patch = patchClass(Lists);
+  const seen: unknown[] = [];
+  const going = spawn(async () => {
+    const list = new Lists().get();
+    seen.push(typeof list.values);
+    for await (const n of list) seen.push(n);
+  });
+  await turns();
+  await going.kill();
+  assertEquals([seen, going.dead], [["function", 1], true]);
 });
 
 virtualTest("patchClass() leaves everything else as it was", async () => {
