@@ -59,7 +59,7 @@ const conns = new Greenery<Deno.TcpConn & Partial<Deno.TlsConn>>((native) => {
       if (kept === undefined || kept.idle) {
         return Reflect.get(native, "readable", this);
       }
-      const stream = streamOfReads((buffer) => this.read(buffer), () => this.close());
+      const stream = streamOfReads((buffer) => this.read(buffer), () => this[Symbol.dispose]());
       streams.set(this, stream);
       return stream;
     },

@@ -139,7 +139,10 @@ export class KeptResults<T> {
 /** What one read of a stream brings at most. */
 const LARGEST_CHUNK = 65536;
 
-/** A stream as the runtime makes them, of what is read; `end` is called at its end, or when it is cancelled. */
+/**
+ * A stream as the runtime makes them, of what is read; `end` is called at its end, when a read fails, and when it is
+ * cancelled. The resource may be closed already.
+ */
 export function streamOfReads(
   read: (buffer: Uint8Array) => Promise<number | null>,
   end: () => void,
@@ -148,7 +151,10 @@ export function streamOfReads(
     type: "bytes",
     async pull(controller) {
       const buffer = new Uint8Array(LARGEST_CHUNK);
-      const count = await read(buffer);
+      const count = await read(buffer).catch((error) => {
+        end();
+        throw error;
+      });
       if (count !== null) return controller.enqueue(buffer.subarray(0, count));
       controller.close();
       controller.byobRequest?.respond(0);

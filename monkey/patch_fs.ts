@@ -153,7 +153,7 @@ interface ReaderKind<T> {
   putBack?(reader: T): void;
   /** It was read from by others than those who are in the line. */
   moved?(reader: T): void;
-  /** The end of its stream has been read. */
+  /** The end of its stream has been read, or the stream has failed or was cancelled. It may be closed already. */
   end(reader: T): void;
 }
 
@@ -236,7 +236,7 @@ function patchFiles(patcher: Patcher): void {
     moved(file) {
       if (reads.get(file)?.disowned) stay(file);
     },
-    end: (file) => file.close(),
+    end: (file) => file[Symbol.dispose](),
   });
   patcher.accessor(prototype, "writable", `${path}.writable`, ({ get }) => ({
     get(this: Deno.FsFile) {

@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { spawn } from "../../core/spawn.ts";
-import { KeptReads, KeptResults } from "../../monkey/_kept.ts";
+import { KeptReads, KeptResults, streamOfReads } from "../../monkey/_kept.ts";
 import { turns, virtualTest } from "../helpers/virtual_test.ts";
 
 const KIND = { name: "test" };
@@ -212,4 +212,11 @@ virtualTest("KeptResults puts back, and drops", async () => {
   results.putBack("one");
   assertEquals(await results.take(operations.begin, KIND), "one");
   assertEquals([results.drop(), results.idle], [["two"], true]);
+});
+
+Deno.test("streamOfReads() ends what is read when the read fails", async () => {
+  let ended = 0;
+  const stream = streamOfReads(() => Promise.reject(new RangeError("reset")), () => void ended++);
+  await assertRejects(() => stream.getReader().read(), RangeError, "reset");
+  assertEquals(ended, 1);
 });

@@ -175,6 +175,18 @@ ioTest("Deno.Conn.readable begins with what a killed read would have got", async
   assertEquals(await new Response(untouched).text(), "");
 });
 
+ioTest("Deno.Conn.readable fails and is cancelled as ever when it is closed already", async () => {
+  using _patch = patchConnect();
+  for (const use of ["read", "cancel"] as const) {
+    using ends = await pair();
+    await assertKillable("Deno.Conn.read", () => ends.conn.read(new Uint8Array(10)));
+    const reader = ends.conn.readable.getReader();
+    ends.conn.close();
+    if (use === "read") await assertRejects(() => reader.read());
+    else await reader.cancel();
+  }
+});
+
 ioTest("Deno.Conn.write() can be killed when the other end does not read", async () => {
   using _patch = patchConnect();
   using ends = await pair();
