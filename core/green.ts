@@ -79,10 +79,11 @@ export interface GreenOptions {
  * come out of it (connections, transactions, cursors, pipelines; also as arguments of functions that are passed to it,
  * unless they could be constructors) are green themselves. Data, and objects of the classes of the web and of Deno, are
  * what they are, and so is what stands in data: of `{ client, id }` or `[client]` make `green(client)`. Methods get the
- * real objects in place of green ones, also for those in an array or in options, such as `{ session }`. Queries that are
- * started by being awaited stay as lazy as they were. Methods run on the real object, so that private fields, getters and
- * `instanceof` work. Listeners of event emitters get the real objects. The same object always has the same green one,
- * with the options of the first call; a method has one for each set of options. Outside greenlets nothing is interrupted.
+ * real objects in place of green ones, also for those in an array or in options, such as `{ session }`, of which they then
+ * get a copy. Queries that are started by being awaited stay as lazy as they were. Methods run on the real object, so that
+ * private fields, getters and `instanceof` work. Listeners of event emitters get the real objects. The same object always
+ * has the same green one, with the options of the first call; a method has one for each set of options.
+ * Outside greenlets nothing is interrupted.
  *
  * An interrupt ends the wait, not the work: the server may go on with it, and a connection stay busy until then.
  * `options.interrupted` can tell the server. What still comes is given back (see {@link GreenOptions.orphan}).
@@ -462,13 +463,16 @@ function isOfRuntime(type: unknown): boolean {
 function ungreenWithin(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Object.getPrototypeOf(value) !== Object.prototype) return ungreenAll(value);
-  const options = value as Record<string, unknown>;
-  let copy: Record<string, unknown> | undefined;
-  for (const key in options) {
-    const original = ungreen(options[key]);
-    if (original !== options[key]) (copy ??= { ...options })[key] = original;
+  // By their descriptors: getters are the library's to call.
+  const options = Object.getOwnPropertyDescriptors(value) as Record<string, PropertyDescriptor>;
+  let isCopied = false;
+  for (const property of Object.values(options)) {
+    const original = originals.get(property.value);
+    if (original === undefined) continue;
+    property.value = original;
+    isCopied = true;
   }
-  return copy ?? value;
+  return isCopied ? Object.create(Object.prototype, options) : value;
 }
 
 /** What a callback has returned to the library. */

@@ -577,6 +577,26 @@ Deno.test("green() leaves no unhandled rejection behind that was handled", async
   assertEquals(unhandled.list, []);
 });
 
+Deno.test("green() leaves getters of options to the library", () => {
+  let reads = 0;
+  const given: { session: unknown; token: number }[] = [];
+  const session = { end() {} };
+  const client = green({ session, open: (options: typeof given[0]) => void given.push(options) });
+  const optionsFor = (session: unknown): typeof given[0] => ({
+    session,
+    get token() {
+      return ++reads;
+    },
+  });
+  client.open(optionsFor(session));
+  client.open(Object.freeze(optionsFor(client.session)));
+  assertEquals(reads, 0);
+  assertEquals(given.map((options) => [options.session === session, options.token]), [
+    [true, 1],
+    [true, 2],
+  ]);
+});
+
 Deno.test("green() refuses what is not an object", () => {
   for (const nonsense of [undefined, null, 5, "text"]) {
     assertThrows(() => green(nonsense as never), TypeError, "Cannot make green");
