@@ -82,8 +82,8 @@ export interface GreenOptions {
  * real objects in place of green ones, also for those in an array or in options, such as `{ session }`, of which they then
  * get a copy. Queries that are started by being awaited stay as lazy as they were. Methods run on the real object, so that
  * private fields, getters and `instanceof` work. Listeners of event emitters get the real objects. The same object always
- * has the same green one, with the options of the first call; a method has one for each set of options.
- * Outside greenlets nothing is interrupted.
+ * has the same green one, with the options of the first call; a method has one for each set of options. A green object
+ * cannot be frozen. Outside greenlets nothing is interrupted.
  *
  * An interrupt ends the wait, not the work: the server may go on with it, and a connection stay busy until then.
  * `options.interrupted` can tell the server. What still comes is given back (see {@link GreenOptions.orphan}).
@@ -182,6 +182,8 @@ class GreenFamily {
       defineProperty: (target, key, descriptor) =>
         Reflect.defineProperty(behind(target), key, descriptor),
       deleteProperty: (target, key) => Reflect.deleteProperty(behind(target), key),
+      // From then on the engine would insist on the properties that the stand-in has, and on their values.
+      preventExtensions: () => false,
       apply: (target, self, args) => this.#call(target as AnyFunction, self, args),
       construct: (target, args, newTarget) =>
         this.#construct(target as AnyFunction, args, newTarget),

@@ -597,6 +597,16 @@ Deno.test("green() leaves getters of options to the library", () => {
   ]);
 });
 
+Deno.test("green() refuses to close its objects to new properties", () => {
+  const raw: Record<string, unknown> = Object.defineProperty({}, "run", { value: () => 1 });
+  const client = green(raw);
+  for (const close of [Object.freeze, Object.seal, Object.preventExtensions]) {
+    assertThrows(() => close(client), TypeError, "preventExtensions");
+  }
+  raw["later"] = 1;
+  assertEquals(Reflect.ownKeys(client), ["run", "later"]);
+});
+
 Deno.test("green() refuses what is not an object", () => {
   for (const nonsense of [undefined, null, 5, "text"]) {
     assertThrows(() => green(nonsense as never), TypeError, "Cannot make green");
