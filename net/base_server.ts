@@ -151,10 +151,13 @@ export abstract class BaseServer implements AsyncDisposable {
    * next one tries. At the path of a unix socket, a socket file that no server listens on any more is replaced.
    *
    * @throws {TypeError} When it was stopped before.
+   * @throws {BlockingSwitchOutError} In a hub callback, while somebody else starts it.
    * @throws {Deno.errors.AddrInUse} And other errors of the runtime; the message names the address.
    */
   async start(): Promise<void> {
     if (this.started) return;
+    // If nobody else is at it, that is no wait, and so hub callbacks may: what comes after an `await` is outside of them.
+    if (hub.inCallback && !this.#starting.locked) await undefined;
     using _ = await this.#starting.hold();
     if (this.started) return;
     if (this.closed) throw new TypeError(`Cannot start ${this} as it was stopped`);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { GreenletExit } from "../../core/errors.ts";
+import { BlockingSwitchOutError, GreenletExit } from "../../core/errors.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
 import { Timeout, withTimeout } from "../../core/timeout.ts";
@@ -39,6 +39,24 @@ virtualTest("BaseServer.start() listens once when called by several", async () =
   assert(server.started);
   assertEquals(server.log, ["listen"]);
   assertEquals(now(), 100);
+});
+
+virtualTest("BaseServer.start() is open to hub callbacks", async () => {
+  const server = new SlowServer();
+  spawn(() => {}).rawlink(() => server.start());
+  await turns();
+  await sleep(100);
+  assert(server.started);
+});
+
+virtualTest("BaseServer.start() refuses to wait for others in a hub callback", async () => {
+  using reports = collectReports();
+  const server = new SlowServer();
+  const first = spawn(() => server.start());
+  await turns();
+  spawn(() => {}).rawlink(() => server.start());
+  await first.get();
+  assertInstanceOf(reports.list[0]?.error, BlockingSwitchOutError);
 });
 
 virtualTest("BaseServer.start() of one goes on when that of another is killed", async () => {
