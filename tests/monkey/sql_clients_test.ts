@@ -12,19 +12,16 @@ import mysql from "mysql2/promise";
 import pg from "pg";
 import postgres from "postgres";
 import { GreenletExit } from "../../core/errors.ts";
-import { local } from "../../core/local.ts";
-import { Pool } from "../../core/pool.ts";
 import { sleep } from "../../core/sleep.ts";
 import { spawn } from "../../core/spawn.ts";
-import { withTimeout } from "../../core/timeout.ts";
 import { Event } from "../../sync/event.ts";
 import { greenMysql2 } from "../../monkey/green_mysql2.ts";
 import { greenPg } from "../../monkey/green_pg.ts";
 import { greenPostgres } from "../../monkey/green_postgres.ts";
 import type { ChildServer } from "../helpers/child_server.ts";
+import { exerciseClient } from "../helpers/client_exercise.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { seededRandom } from "../helpers/random.ts";
-import { collectUnhandled } from "../helpers/reports.ts";
 import { noMariadb, noPostgres, startMariadb, startPostgres } from "../helpers/sql_servers.ts";
 
 /** How many connections the clients' own pools have. */
@@ -32,18 +29,14 @@ const SIZE = 5;
 
 /** What the tests do with a client; everything through its green object. */
 interface Client {
-  /** Returns the number that the server was given. */
-  echo(value: number): Promise<number>;
+  /** Returns the text that the server was given. */
+  echo(text: string): Promise<string>;
   /** Has the server do nothing for a while. */
   sleep(seconds: number): Promise<unknown>;
   /** Runs the body in a transaction that adds `amount` to a table, unless it fails. */
   add(amount: number, body: () => Promise<void>): Promise<void>;
   /** The sum of what was added. */
   sum(): Promise<number>;
-  /** How many connections the client has, and how many of them are free; what it does not tell is `NaN`. */
-  connections(): [total: number, idle: number];
-  /** What the server is doing for others: statements, and open transactions. */
-  busy(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -52,7 +45,7 @@ function pgPool({ port }: ChildServer): Client {
   pool.on("error", () => {}); // idle connections that end with the server
   const green = greenPg(pool);
   return {
-    echo: async (value) => Number((await green.query("select $1::int as v", [value])).rows[0].v),
+    echo: async (text) => (await green.query("select $1::text as v", [text])).rows[0].v,
     sleep: (seconds) => green.query("select pg_sleep($1)", [seconds]),
     async add(amount, body) {
       const client = await green.connect();
@@ -70,8 +63,6 @@ function pgPool({ port }: ChildServer): Client {
     },
     sum: async () =>
       Number((await green.query("select coalesce(sum(n), 0) as v from sums")).rows[0].v),
-    connections: () => [pool.totalCount, pool.idleCount],
-    busy: async () => Number((await pool.query(PG_BUSY)).rows[0].v),
     close: () => pool.end(),
   };
 }
@@ -86,7 +77,7 @@ function postgresJs({ port }: ChildServer): Client {
   });
   const green = greenPostgres(sql);
   return {
-    echo: async (value) => Number((await green`select ${value}::int as v`)[0]!["v"]),
+    echo: async (text) => (await green`select ${text}::text as v`)[0]!["v"],
     sleep: async (seconds) => await green`select pg_sleep(${seconds})`,
     async add(amount, body) {
       await green.begin(async (tx) => {
@@ -95,14 +86,9 @@ function postgresJs({ port }: ChildServer): Client {
       });
     },
     sum: async () => Number((await green`select coalesce(sum(n), 0) as v from sums`)[0]!["v"]),
-    connections: () => [NaN, NaN],
-    busy: async () => Number((await sql.unsafe(PG_BUSY))[0]!["v"]),
     close: () => green.end(),
   };
 }
-
-const PG_BUSY = `select count(*) as v from pg_stat_activity
-  where state <> 'idle' and backend_type = 'client backend' and pid <> pg_backend_pid()`;
 
 function mysqlPool({ port }: ChildServer): Client {
   const pool = mysql.createPool({
@@ -115,10 +101,8 @@ function mysqlPool({ port }: ChildServer): Client {
   const green = greenMysql2(pool);
   const rows = async (sql: string, values: unknown[] = []): Promise<Record<string, unknown>> =>
     (await green.query(sql, values) as unknown as [Record<string, unknown>[]])[0][0]!;
-  // deno-lint-ignore no-explicit-any -- the pool behind it has no types
-  const core = (pool as any).pool;
   return {
-    echo: async (value) => Number((await rows("select ? as v", [value]))["v"]),
+    echo: async (text) => String((await rows("select ? as v", [text]))["v"]),
     sleep: (seconds) => green.query("select sleep(?)", [seconds]),
     async add(amount, body) {
       const connection = await green.getConnection();
@@ -135,48 +119,54 @@ function mysqlPool({ port }: ChildServer): Client {
       }
     },
     sum: async () => Number((await rows("select coalesce(sum(n), 0) as v from sums"))["v"]),
-    connections: () => [core._allConnections.length, core._freeConnections.length],
-    busy: async () =>
-      Number((await pool.query(MARIADB_RUNNING) as unknown as [{ v: number }[]])[0][0]!.v),
     close: () => pool.end(),
   };
 }
 
-const MARIADB_RUNNING = "select count(*) as v from information_schema.processlist " +
-  "where command in ('Query', 'Execute') and id <> connection_id()";
-
-/** Tells over a connection of its own how many statements the server is at work on. */
+/** Tells over a connection of its own what the server does for others. */
 interface Observer extends AsyncDisposable {
+  connections(): Promise<number>;
+  /** How many statements it is at work on. */
   running(): Promise<number>;
+  /** How many of its connections run a statement, or are in a transaction. */
+  busy(): Promise<number>;
 }
 
 function observePostgres({ port }: ChildServer): Promise<Observer> {
   const sql = postgres({ host: "127.0.0.1", port, user: "postgres", max: 1 });
+  const count = async (where: string): Promise<number> =>
+    Number(
+      (await sql.unsafe(`select count(*) as v from pg_stat_activity
+        where backend_type = 'client backend' and pid <> pg_backend_pid() and ${where}`))[0]!["v"],
+    );
   return Promise.resolve({
-    running: async () =>
-      Number(
-        (await sql`select count(*) as v from pg_stat_activity
-          where state = 'active' and backend_type = 'client backend' and pid <> pg_backend_pid()`)[
-          0
-        ]!["v"],
-      ),
+    connections: () => count("true"),
+    running: () => count("state = 'active'"),
+    busy: () => count("state <> 'idle'"),
     [Symbol.asyncDispose]: () => sql.end(),
   });
 }
 
 async function observeMariadb({ port }: ChildServer): Promise<Observer> {
   const connection = await mysql.createConnection({ host: "127.0.0.1", port, user: "root" });
+  const count = async (from: string): Promise<number> => {
+    const [rows] = await connection.query(`select count(*) as v from information_schema.${from}`);
+    return Number((rows as unknown as { v: number }[])[0]!.v);
+  };
+  const others = "processlist where user = 'root' and id <> connection_id()";
+  const isRunning = "command in ('Query', 'Execute')";
+  const inTransaction = "id in (select trx_mysql_thread_id from information_schema.innodb_trx)";
   return {
-    async running() {
-      const [rows] = await connection.query(MARIADB_RUNNING) as unknown as [{ v: number }[]];
-      return Number(rows[0]!.v);
-    },
+    connections: () => count(others),
+    running: () => count(`${others} and ${isRunning}`),
+    busy: () => count(`${others} and (${isRunning} or ${inTransaction})`),
     [Symbol.asyncDispose]: () => connection.end(),
   };
 }
 
 interface Kind {
   readonly missing: string | undefined;
+  /** Starts a server with a table for sums. */
   start(): Promise<ChildServer>;
   open(server: ChildServer): Client;
   observe(server: ChildServer): Promise<Observer>;
@@ -185,48 +175,51 @@ interface Kind {
 const KINDS: Record<string, Kind> = {
   "a pool of pg": {
     missing: noPostgres,
-    start: startPostgres,
+    start: startPostgresWithTable,
     open: pgPool,
     observe: observePostgres,
   },
   "postgres": {
     missing: noPostgres,
-    start: startPostgres,
+    start: startPostgresWithTable,
     open: postgresJs,
     observe: observePostgres,
   },
   "a pool of mysql2": {
     missing: noMariadb,
-    start: startMariadb,
+    start: startMariadbWithTable,
     open: mysqlPool,
     observe: observeMariadb,
   },
 };
 
-async function prepare({ port }: ChildServer): Promise<void> {
-  const sql = postgres({ host: "127.0.0.1", port, user: "postgres", max: 1 });
+async function startPostgresWithTable(): Promise<ChildServer> {
+  const server = await startPostgres();
+  const sql = postgres({ host: "127.0.0.1", port: server.port, user: "postgres", max: 1 });
   await sql`create table sums (n int)`;
   await sql.end();
+  return server;
 }
 
-async function prepareMariadb({ port }: ChildServer): Promise<void> {
+async function startMariadbWithTable(): Promise<ChildServer> {
+  const server = await startMariadb();
+  const { port } = server;
   const connection = await mysql.createConnection({ host: "127.0.0.1", port, user: "root" });
   await connection.query("create database if not exists test");
   await connection.query("create table test.sums (n int) engine = innodb");
   await connection.end();
+  return server;
 }
 
-/** Waits until the server does nothing for anybody, and the pool has all its connections back. */
-async function assertRestored(client: Client): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    const [total, idle] = client.connections();
-    if (await client.busy() === 0 && (Number.isNaN(total) || total === idle)) break;
-    await sleep(10);
-  }
-  assertEquals(await client.busy(), 0, "The server still works for somebody");
-  const [total, idle] = client.connections();
-  assertEquals(idle, total, "Connections are missing in the pool");
-  if (!Number.isNaN(total)) assert(total <= SIZE);
+/** Waits until the server does nothing for anybody, and asserts that the pool has all its connections, and no others. */
+async function assertRestored(client: Client, observer: Observer): Promise<void> {
+  const isQuiet = async () => await observer.busy() === 0;
+  await eventually(isQuiet);
+  const sleepers = Array.from({ length: SIZE }, () => spawn(() => client.sleep(300)));
+  await eventually(async () => await observer.running() === SIZE);
+  assertEquals(await observer.connections(), SIZE);
+  for (const g of sleepers) await g.kill();
+  await eventually(isQuiet);
 }
 
 for (const [name, { missing, start, open, observe }] of Object.entries(KINDS)) {
@@ -236,61 +229,37 @@ for (const [name, { missing, start, open, observe }] of Object.entries(KINDS)) {
   ioTest(
     title("made green works for greenlets that are killed and timed out at random"),
     async () => {
-      using unhandled = collectUnhandled();
       await using server = await start();
-      if (name.includes("mysql2")) await prepareMariadb(server);
-      else await prepare(server);
-      const client = open(server);
-      try {
-        const random = seededRandom(7);
-        const mine = local<{ id: number }>();
-        let wrong = 0;
-        let committed = 0;
-        const work = async (id: number): Promise<void> => {
-          mine.id = id;
-          for (let i = 0; i < 10; i++) {
-            const value = id * 100 + i;
-            const kind = random(4);
-            if (kind === 0) {
-              const slow = withTimeout(1 + random(20), () => client.sleep(60), {
-                timeoutValue: "too late",
-              });
-              if (await slow !== "too late") wrong++;
-            } else if (kind === 1) {
-              // Without asking for a second connection: all could have one and wait for another.
-              await client.add(1, () => sleep(random(3)));
-              committed++;
-            } else if (await client.echo(value) !== value) wrong++;
-            if (mine.id !== id) wrong++;
-          }
-        };
-        const pool = new Pool(10);
-        const greenlets = [];
-        for (let id = 0; id < 100; id++) {
-          const g = await pool.spawn(work, id);
-          greenlets.push(g);
-          if (random(3) === 0) {
-            spawn(async () => {
-              await sleep(random(60));
-              await g.kill();
-            });
-          }
+      await using observer = await observe(server);
+      for (const seed of [1, 2, 3]) {
+        assertEquals(await observer.connections(), 0);
+        const client = open(server);
+        try {
+          const random = seededRandom(seed);
+          const before = await client.sum();
+          let [begun, committed] = [0, 0];
+          await exerciseClient({
+            async echo(text) {
+              if (random(4) === 0) {
+                begun++;
+                // Without asking for a second connection: all could have one and wait for another.
+                await client.add(1, () => sleep(random(3)));
+                committed++;
+              }
+              return await client.echo(text);
+            },
+            block: () => client.sleep(60),
+            connections: () => observer.connections(),
+            mostConnections: SIZE,
+          }, seed);
+          await assertRestored(client, observer);
+          // A kill between the server's commit and its answer leaves open which it was.
+          const added = await client.sum() - before;
+          assert(added >= committed && added <= begun, `${added} for ${committed} of ${begun}`);
+        } finally {
+          await client.close();
         }
-        await pool.join();
-        for (const g of greenlets) {
-          if (!(g.value instanceof GreenletExit)) assert(g.successful, String(g.exception));
-        }
-        assertEquals(wrong, 0);
-        await assertRestored(client);
-        // A kill between the server's commit and its answer leaves that open.
-        const sum = await client.sum();
-        assert(sum >= committed && sum <= committed + 100, `${sum} for ${committed} transactions`);
-        const values = Array.from({ length: 50 }, (_, i) => i);
-        assertEquals(await new Pool(10).map((value) => client.echo(value), values), values);
-        await sleep(20);
-        assertEquals(unhandled.list, []);
-      } finally {
-        await client.close();
+        await eventually(async () => await observer.connections() === 0);
       }
     },
     { ignore: missing !== undefined },
@@ -298,18 +267,16 @@ for (const [name, { missing, start, open, observe }] of Object.entries(KINDS)) {
 
   ioTest(title("made green ends statements at the server, at once"), async () => {
     await using server = await start();
-    if (name.includes("mysql2")) await prepareMariadb(server);
-    else await prepare(server);
+    await using observer = await observe(server);
     const client = open(server);
     try {
       const sleepers = Array.from({ length: SIZE }, () => spawn(() => client.sleep(300)));
-      await using observer = await observe(server);
       await eventually(async () => await observer.running() === SIZE);
       for (const g of sleepers) await g.kill();
       for (const g of sleepers) assertInstanceOf(g.value, GreenletExit);
       // They would be busy for five minutes.
-      assertEquals(await client.echo(1), 1);
-      await assertRestored(client);
+      assertEquals(await client.echo("next"), "next");
+      await assertRestored(client, observer);
     } finally {
       await client.close();
     }
@@ -317,21 +284,19 @@ for (const [name, { missing, start, open, observe }] of Object.entries(KINDS)) {
 
   ioTest(title("made green rolls back the transaction of a greenlet that is killed"), async () => {
     await using server = await start();
-    if (name.includes("mysql2")) await prepareMariadb(server);
-    else await prepare(server);
+    await using observer = await observe(server);
     const client = open(server);
     try {
       const idle = new Event();
       const g = spawn(() => client.add(1, () => (idle.set(), sleep(60_000))));
       const h = spawn(() => client.add(2, async () => void await client.sleep(60)));
       await idle.wait();
-      await using observer = await observe(server);
       await eventually(async () => await observer.running() === 1);
       await g.kill();
       await h.kill();
       await client.add(4, async () => {});
       assertEquals(await client.sum(), 4);
-      await assertRestored(client);
+      await assertRestored(client, observer);
     } finally {
       await client.close();
     }
