@@ -426,7 +426,7 @@ function isThenable(value: object): value is PromiseLike<unknown> {
 /** Whether it is a promise and nothing else: not one that does something when it is waited for, or can be told more. */
 export function isPlainPromise(value: unknown): value is Promise<unknown> {
   return value instanceof Promise && Object.getPrototypeOf(value) === Promise.prototype &&
-    !Object.hasOwn(value, "then");
+    Object.getOwnPropertyNames(value).length === 0;
 }
 
 /** Whether a value does something, so that it may have to be waited for, in contrast to data. */

@@ -330,6 +330,25 @@ virtualTest("green() keeps queries lazy that are started by being awaited", asyn
   await sleep(10);
 });
 
+virtualTest("green() keeps the methods that a promise has been given", async () => {
+  const slow = (text: string) =>
+    Object.assign(sleepUnpatched(10).then(() => text), {
+      json: () => sleepUnpatched(20).then(() => JSON.parse(text)),
+    });
+  const client = green({ get: slow });
+  const answer = client.get("[1]");
+  assertInstanceOf(answer, Promise);
+  assertEquals([await answer, await answer.json()], ["[1]", [1]]);
+  for (const wait of [() => client.get("1"), () => client.get("1").json()]) {
+    const killed = spawn(async () => await wait());
+    await sleep(5);
+    const before = now();
+    await killed.kill();
+    assertEquals(now(), before);
+  }
+  await sleep(20);
+});
+
 virtualTest("green() takes thenable builders that are no promises", async () => {
   class Builder {
     readonly parts: string[] = [];
