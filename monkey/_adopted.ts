@@ -52,7 +52,7 @@ export function canBeExtended(options: WithSignal | undefined): boolean {
 }
 
 /** The same options but for the signal. Accessors are called on the options themselves, of which they may want private fields. */
-function withSignal<O extends WithSignal>(options: O | undefined, signal: AbortSignal): O {
+export function withSignal<O extends WithSignal>(options: O | undefined, signal: AbortSignal): O {
   const given: object = options ?? {};
   const properties: Record<PropertyKey, PropertyDescriptor> = {};
   for (let from = given; from !== null && from !== Object.prototype;) {

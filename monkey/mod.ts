@@ -23,6 +23,7 @@
  */
 
 export { patchAll, type PatchAllOptions } from "./patch_all.ts";
+export { greenAbortable, type GreenAbortableOptions } from "./green_abortable.ts";
 export { greenIoredis } from "./green_ioredis.ts";
 export { greenMysql2 } from "./green_mysql2.ts";
 export { greenNats } from "./green_nats.ts";

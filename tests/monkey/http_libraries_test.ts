@@ -8,13 +8,13 @@ import { createServer, type Server as NodeServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Application, Router } from "oak";
 import WebSocket, { WebSocketServer } from "ws";
-import { green, type GreenCall } from "../../core/green.ts";
 import { Greenlet } from "../../core/greenlet.ts";
 import { local } from "../../core/local.ts";
 import { Pool } from "../../core/pool.ts";
 import { sleep } from "../../core/sleep.ts";
 import { getCurrent, spawn } from "../../core/spawn.ts";
 import { withTimeout } from "../../core/timeout.ts";
+import { greenAbortable } from "../../monkey/green_abortable.ts";
 import { isPatched } from "../../monkey/registry.ts";
 import { exerciseClient } from "../helpers/client_exercise.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
@@ -62,28 +62,6 @@ class EchoServer implements AsyncDisposable {
   }
 }
 
-/** Makes calls of a client that take a `signal` end at the server, too, when the wait for them is interrupted. */
-function abortable<T extends object>(
-  client: T,
-  method: string,
-  at: number,
-  orphan: (late: unknown) => unknown = () => {},
-): T {
-  const controllers = new WeakMap<GreenCall, AbortController>();
-  return green(client, {
-    around(call, proceed) {
-      if (call.target !== client || call.method !== method) return proceed();
-      const controller = new AbortController();
-      controllers.set(call, controller);
-      const args = [...call.args];
-      args[at] = { ...args[at] as object, signal: controller.signal };
-      return proceed(args);
-    },
-    interrupted: (call) => controllers.get(call)?.abort(),
-    orphan,
-  });
-}
-
 const path = (text: string): string => `/echo/${encodeURIComponent(text)}`;
 
 Deno.test("monkey/auto.ts has patched everything before libraries are loaded", () => {
@@ -109,7 +87,9 @@ for (const adapter of ["http", "fetch"] as const) {
     `axios made green, with its adapter '${adapter}', works for greenlets that are killed and timed out at random`,
     async () => {
       await using server = await EchoServer.start();
-      const client = abortable(axios.create({ baseURL: server.url, adapter }), "get", 1);
+      const client = greenAbortable(axios.create({ baseURL: server.url, adapter }), {
+        methods: { get: 1 },
+      });
       await exerciseClient({
         echo: async (text) => String((await client.get(path(text))).data),
         block: () => client.get("/wait"),
@@ -126,8 +106,7 @@ ioTest(
     await using server = await EchoServer.start();
     const pool = new UndiciPool(server.url, { connections: SIZE });
     type Answer = Awaited<ReturnType<typeof pool.request>>;
-    const late = (answer: unknown): unknown => (answer as Partial<Answer>).body?.destroy();
-    const client = abortable(pool, "request", 0, late);
+    const client = greenAbortable(pool, { methods: { request: 0 } });
     try {
       const get = (path: string): Promise<Answer> => client.request({ path, method: "GET" });
       await exerciseClient({
