@@ -29,6 +29,7 @@ const SLEEP: AdoptedKind = { name: "setTimeout" };
  * callbacks that the program's own code has started in it are cleared at its end; those that packages have started in it
  * go on, as they may serve others, and so do sleeps that nobody awaits, and the timers of a greenlet that has come to its
  * end by itself.
+ * Own code is what was loaded from files outside the folders of packages; what comes from a URL counts as a package.
  *
  * @returns What was replaced, and takes it back.
  *
