@@ -4,10 +4,20 @@
  * @module
  */
 
-/** A port that nobody listens at now. */
+/**
+ * A port that nobody listens at now: one of those that systems do not give out by themselves, or a test that runs beside this one
+ * might get it before the server does.
+ */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** Runs a program to its end. */
