@@ -31,7 +31,7 @@ import { connectionsAt } from "../helpers/connections.ts";
 import { eventually, ioTest } from "../helpers/io_test.ts";
 import { seededRandom } from "../helpers/random.ts";
 import { collectReports } from "../helpers/reports.ts";
-import { assertLeaksNoFile, bytes, MORE_THAN_FITS, text } from "../helpers/sockets.ts";
+import { assertLeaksNoFile, bytes, clog, MORE_THAN_FITS, text } from "../helpers/sockets.ts";
 import { CLIENT, SERVER, tlsPair } from "../helpers/tls.ts";
 
 const { BadResource, Busy, InvalidData, UnexpectedEof } = Deno.errors;
@@ -94,9 +94,10 @@ for (const engine of ENGINES) {
     await right.sendAll(bytes("x"));
     await reader.get();
     const writer = spawn(() => left.sendAll(new Uint8Array(MORE_THAN_FITS)));
-    await sleep(5); // the write is under way
+    await sleep();
     await assertRejects(() => startTls(left, { ...CLIENT, engine }), ConcurrentObjectUseError);
     await writer.kill();
+    await clog(left);
     await assertRejects(() => startTls(left, { ...CLIENT, engine }), Busy);
     left.close();
     right.close();
