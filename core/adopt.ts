@@ -18,7 +18,7 @@
  * @module
  */
 
-import { addAwaitingFrames } from "./awaiting_frames.ts";
+import { rejectVisibly } from "./awaiting_frames.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import {
   currentScope,
@@ -224,13 +224,7 @@ export abstract class ForeignWait<T> implements Waiter<T>, Runnable, ScopeMember
   #go(): void {
     const outcome = this.#outcome;
     if (this.#state === RESUMED) return this.#resolve(outcome as T);
-    if (this.#state !== FAILED) return;
-    // So that it can be seen who awaits the promise.
-    const then: Then<T> = (_resolve, reject) => {
-      addAwaitingFrames(outcome);
-      reject(outcome);
-    };
-    this.#resolve({ then } as never);
+    if (this.#state === FAILED) rejectVisibly(this.#resolve, outcome);
   }
 
   /** Called by the engine, as the job in which the promise takes over what it was resolved with. */

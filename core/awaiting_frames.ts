@@ -18,12 +18,21 @@ interface Trace {
 /** Where errors have passed by, for as long as they live. */
 const traces = new WeakMap<Error, Trace[]>();
 
+/** Rejects a promise by way of its `resolve`, in a microtask in which it can be seen who awaits it: for the error's stack. */
+export function rejectVisibly(resolve: (value: never) => void, error: unknown): void {
+  const then = (_resolve: unknown, reject: (error: unknown) => void): void => {
+    addAwaitingFrames(error);
+    reject(error);
+  };
+  resolve({ then } as never);
+}
+
 /**
  * Has the stack of an error that came from elsewhere show which frames await the promise that the current microtask is about
  * to reject with it. The engine would have shown them, had the code awaited the operation itself. Those of the first
  * wait count that the stack does not have; they are put together when somebody reads it.
  */
-export function addAwaitingFrames(error: unknown): void {
+function addAwaitingFrames(error: unknown): void {
   if (!(error instanceof Error)) return;
   let passed = traces.get(error);
   if (passed === undefined) {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { addAwaitingFrames } from "./awaiting_frames.ts";
+import { rejectVisibly } from "./awaiting_frames.ts";
 import { Interrupt } from "./errors.ts";
 import { hub, type Runnable } from "./scheduler.ts";
 import type { Scope, ScopeMember } from "./scope.ts";
@@ -185,11 +185,7 @@ export class Wait<T> implements Waiter<T>, Runnable, TimerTarget, ScopeMember {
     if (this.#state === RESUMED) return this.#resolve(outcome as T);
     // What was raised from outside is somebody else's, and says itself why.
     if (this.#state === INTERRUPTED || outcome instanceof Interrupt) return this.#reject(outcome);
-    const then = (_resolve: unknown, reject: (error: unknown) => void): void => {
-      addAwaitingFrames(outcome);
-      reject(outcome);
-    };
-    this.#resolve({ then } as never);
+    rejectVisibly(this.#resolve, outcome);
   }
 
   #settle(state: typeof RESUMED | typeof FAILED | typeof INTERRUPTED, outcome: unknown): void {
