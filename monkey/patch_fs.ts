@@ -218,7 +218,7 @@ function patchFiles(patcher: Patcher): void {
     }
   };
   /** Has the file stay where it is now, whatever a read does to that which is still under way for nobody. */
-  const stay = (file: Deno.FsFile): void => {
+  const stay = (file: Deno.FsFile, at?: number): void => {
     const kept = reads.get(file);
     if (kept === undefined || kept.idle) return;
     const seekQuietly = (offset: number, whence: Deno.SeekMode): number => {
@@ -228,7 +228,7 @@ function patchFiles(patcher: Patcher): void {
         return -1; // a pipe, or closed meanwhile
       }
     };
-    const position = seekQuietly(0, Deno.SeekMode.Current);
+    const position = at ?? seekQuietly(0, Deno.SeekMode.Current);
     if (position !== -1) kept.disown(() => void seekQuietly(position, Deno.SeekMode.Start));
   };
   patchReader(patcher, prototype, path, {
@@ -257,11 +257,15 @@ function patchFiles(patcher: Patcher): void {
       patcher.method(prototype, name, `${path}.${name}`, patched);
     }
   };
-  replace(["seekSync", "writeSync"], (method) =>
+  replace(["seekSync", "writeSync"], (method, kind) =>
     function (...args) {
       putBackSync(this);
       const result: unknown = Reflect.apply(method, this, args);
-      stay(this);
+      // A seek says itself where the file is: the read may have moved it since.
+      stay(
+        this,
+        typeof result === "number" && kind.name === "Deno.FsFile.seekSync" ? result : undefined,
+      );
       return result;
     });
   replace(["truncateSync"], (method) =>
